@@ -1,0 +1,69 @@
+"""What of a job survives a restart, and the operations that a store is asked to do with it.
+
+This file runs inside PostgreSQL too (the client needs `Priority`): standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple, Union
+
+
+class Priority(IntEnum):
+    """A job's priority; the numbers are gearmand's, in its stores too."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+class StoredJob:
+    """A background job as a store keeps it. Nothing here changes after submission, except `attempts`.
+
+    `due` is the time before which the job must not run, in seconds since 1970; 0 means at once. `attempts` counts how
+    often a worker that held it was lost. Empty `unique_key` and `reducer` mean none.
+    """
+
+    __slots__ = ("attempts", "due", "function", "handle", "payload", "priority", "reducer", "unique_key")
+
+    def __init__(
+        self,
+        handle: bytes,
+        function: bytes,
+        payload: bytes,
+        unique_key: bytes = b"",
+        priority: int = Priority.NORMAL,
+        due: int = 0,
+        attempts: int = 0,
+        reducer: bytes = b"",
+    ) -> None:
+        self.handle = handle
+        self.function = function
+        self.payload = payload
+        self.unique_key = unique_key
+        self.priority = priority
+        self.due = due
+        self.attempts = attempts
+        self.reducer = reducer
+
+
+class Put(NamedTuple):
+    """Keep this job."""
+
+    job: StoredJob
+
+
+class Update(NamedTuple):
+    """The job with this handle has been lost by `attempts` workers so far."""
+
+    handle: bytes
+    attempts: int
+
+
+class Drop(NamedTuple):
+    """Forget the job with this handle. Not an error where there is none."""
+
+    handle: bytes
+
+
+Operation = Union[Put, Update, Drop]
