@@ -1,0 +1,51 @@
+# gearbridge: `make` tells what there is to do.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-postgres test lint format bench packages venv clean
+.DELETE_ON_ERROR:
+
+help: ## Tell what there is to do
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.demo ## See a picture resized by a worker that SQL called (needs python3 only)
+	@$(BIN)/gearbridge demo
+
+demo-postgres: $(VENV)/.demo ## The same from a temporary PostgreSQL with the extension
+	@.ci/test-packages
+	@$(BIN)/gearbridge demo --postgres
+
+test: packages lint ## Check everything: installs what is missing, then lint, types and tests
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile
+
+lint: $(VENV)/.dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Write the code as `make lint` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
+	$(BIN)/gearbridge bench
+
+packages: ## Install the Debian packages that the tests run against
+	@.ci/test-packages
+
+venv: $(VENV)/.dev ## Make the virtual environment for development
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Each environment holds everything of the one before it, and is brought up to date when pyproject.toml changes.
+$(VENV)/.demo: pyproject.toml .ci/venv
+	@.ci/venv $(VENV) demo
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml .ci/venv
+	@.ci/venv $(VENV) demo,dev
+	@touch $(VENV)/.demo $@
