@@ -1,0 +1,411 @@
+"""The blocking client: submit a job, wait for it or not, ask for its status. What the packets say is `session`'s.
+
+Rules of this file:
+1. A submission is sent at most once. When the connection breaks before the reply, nobody knows whether the server has
+   the job: ConnectionLost says so, and the caller decides. Questions (status) may be asked again elsewhere.
+2. A conversation that did not end as planned (timeout, cancel, an exception in a callback) closes its connection, so
+   the next call starts clean.
+3. Jobs go to the first server that answers, and stay with it as long as it does.
+
+This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from time import monotonic
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from ..errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
+from ..records import Priority
+from ..wire import commands as c
+from .connection import Address, Connection, parse_servers
+from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+__all__ = ["Client", "JobStatus"]
+
+#: How long a server that could not be reached is left alone while another one answers, in seconds.
+DEAD_FOR = 5.0
+# How much of `do_background_many` is under way at once: replies that nobody reads must fit into the sockets' buffers.
+_GROUP_JOBS = 500
+_GROUP_BYTES = 256 * 1024
+
+
+class _Link:
+    """A connection with the conversation on it."""
+
+    __slots__ = ("connection", "session")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.session = ClientSession()
+
+    def usable(self) -> bool:
+        """Take in what came since the last call, and say whether the server is still there."""
+        while True:
+            octets = self.connection.receive_waiting()
+            if octets is None:
+                return True
+            if not octets:
+                return False
+            try:
+                self.session.receive(octets)  # late news of a cancelled job
+            except ProtocolError:
+                return False
+
+
+class Client:
+    """A client of one or more Gearman servers.
+
+    `servers` is "host:port,host2:port2" or a sequence of such, the port defaults to 4730; nothing is connected before
+    the first call. All times are in seconds. `connect_timeout` holds for each server. `reply_timeout` is how long the
+    server may take for its own answer (not for the job to be done); None waits for ever. `on_wait` is called about
+    every 20 ms of waiting: what it raises ends the call.
+
+    A server that cannot be reached is skipped, and left alone for 5 seconds. Use a client from one thread at a time; a
+    forked child opens its own connections.
+
+    Every call raises ServersUnreachable when no server can be reached, ConnectionLost when the server went away before
+    it had answered, ReplyTimeout when it did not answer in time, ServerError for an ERROR packet, ProtocolError for
+    what no Gearman server sends, and ValueError for a function or key that the protocol cannot carry.
+    """
+
+    def __init__(
+        self,
+        servers: str | Sequence[str] = "127.0.0.1:4730",
+        *,
+        connect_timeout: float = 5.0,
+        reply_timeout: float | None = 60.0,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None:
+        self._addresses = parse_servers(servers)
+        self.servers = tuple(map(str, self._addresses))
+        self.connect_timeout = connect_timeout
+        self.reply_timeout = reply_timeout
+        self._on_wait = on_wait
+        self._links: dict[Address, _Link] = {}
+        self._current: _Link | None = None
+        self._dead: dict[Address, tuple[float, str]] = {}  # when it was tried, and why it failed
+        self._process = os.getpid()
+
+    def do(
+        self,
+        function: str | bytes,
+        payload: bytes | str = b"",
+        unique_key: str | bytes | None = None,
+        *,
+        priority: int = Priority.NORMAL,
+        timeout: float | None = None,
+        on_data: Callable[[bytes], object] | None = None,
+        on_warning: Callable[[bytes], object] | None = None,
+        on_status: Callable[[int, int], object] | None = None,
+    ) -> bytes:
+        """Submit a foreground job, wait until it is done and return its result.
+
+        `timeout` limits the whole call in seconds; None lets the job take as long as it takes. Data that the worker
+        sends ahead (WORK_DATA) becomes the beginning of the result, unless `on_data` takes it. `on_warning` gets each
+        WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS. Raises JobFailed, JobException.
+        """
+        job = ForegroundJob(on_data, on_warning, on_status)
+        command = submission(priority, True)
+        args = (_name(function), _key(unique_key), _octets(payload))
+        end = None if timeout is None else monotonic() + timeout
+        link = self._link()
+        session, connection = link.session, link.connection
+        deadline = self._reply_deadline()
+        if end is not None and (deadline is None or end < deadline):
+            deadline = end
+        try:
+            connection.send(session.ask_exceptions() + session.submit(command, job, *args), deadline)
+            done = False
+            while not done:
+                for _, reply, reply_args in session.receive(connection.receive(deadline)):
+                    done = job.take(reply, reply_args)
+                    deadline = end  # the server has answered; now it is the worker's time
+        except ReplyTimeout as error:
+            self._drop(link)
+            if job.handle:
+                raise ReplyTimeout(f"job {text(job.handle)} was not done within {timeout:g} s") from error
+            raise
+        except BaseException:
+            self._drop(link)
+            raise
+        return job.result()
+
+    def do_background(
+        self,
+        function: str | bytes,
+        payload: bytes | str = b"",
+        unique_key: str | bytes | None = None,
+        *,
+        priority: int = Priority.NORMAL,
+        run_at: float | None = None,
+    ) -> str:
+        """Submit a background job and return its handle as soon as the server has it.
+
+        `run_at`, in seconds since 1970, is the time before which it must not run; such a job has normal priority, the
+        protocol knows no other.
+        """
+        name = _name(function)
+        key = _key(unique_key)
+        octets = _octets(payload)
+        link = self._link()
+        if run_at is None:
+            request = link.session.submit(submission(priority, False), None, name, key, octets)
+        else:
+            request = link.session.submit(c.SUBMIT_JOB_EPOCH, None, name, key, _epoch(run_at, priority), octets)
+        return text(self._ask(link, request)[0])
+
+    def do_background_many(
+        self, function: str | bytes, payloads: Iterable[bytes | str], *, priority: int = Priority.NORMAL
+    ) -> list[str]:
+        """Submit one background job for each payload without waiting for each; return the handles in the same order.
+
+        Raises ServerError when the server refuses one: its text says how many it had accepted before, and those stay
+        submitted. After ConnectionLost or ReplyTimeout any number of them may be.
+        """
+        name = _name(function)
+        command = submission(priority, False)
+        link = self._link()
+        session, connection = link.session, link.connection
+        handles: list[str] = []
+        refusal: ServerError | None = None
+        under_way = 0
+
+        def settle(allowed: int) -> None:
+            nonlocal under_way, refusal
+            while under_way > allowed:
+                for _, reply, args in session.receive(connection.receive(self._reply_deadline())):
+                    under_way -= 1
+                    if reply != c.ERROR:
+                        handles.append(text(args[0]))
+                    elif refusal is None:
+                        accepted = f"{text(args[1])} (after {len(handles)} jobs that it accepted)"
+                        refusal = ServerError(text(args[0]), accepted)
+
+        try:
+            for group in _groups(payloads):
+                packets = [session.submit(command, None, name, b"", payload) for payload in group]
+                connection.send(b"".join(packets), self._reply_deadline())
+                under_way += len(group)
+                settle(allowed=len(group))  # the server works on this group while the next one is made
+                if refusal is not None:
+                    break
+            settle(allowed=0)
+        except BaseException:
+            self._drop(link)
+            raise
+        if refusal is not None:
+            raise refusal
+        return handles
+
+    def status(self, handle: str | bytes) -> JobStatus:
+        """Ask for a job's status, each server in turn until one knows the job.
+
+        A server that cannot be reached is skipped, so "unknown" is the word of those that could be.
+        """
+        octets = _key(handle, "handle")
+        return self._first_known(lambda session: session.get_status(None, octets))
+
+    def status_by_unique_key(self, unique_key: str | bytes) -> JobStatus:
+        """Ask as `status` does, by unique key; `waiting_clients` is set.
+
+        Where several functions have a job with this key, the server tells of any one of them.
+        """
+        octets = _key(unique_key)
+        return self._first_known(lambda session: session.get_status_unique(None, octets))
+
+    def ping(self) -> float:
+        """Ask the server that jobs go to for an echo; return the time there and back in seconds."""
+        link = self._link()
+        start = monotonic()
+        self._ask(link, link.session.echo(None, b"gearbridge"))
+        return monotonic() - start
+
+    def admin(self, command: str) -> list[str]:
+        """Send a command of the text protocol (`status`, `workers`, `version`...); return the lines of the answer.
+
+        It goes to the server that jobs go to. Raises ServerError when the server answers ERR.
+        """
+        line = command.strip().encode()
+        if not line or any(octet < 32 for octet in line):
+            raise ValueError(f"an admin command is one line of text, not {command!r}")
+        link = self._link()
+        lines = [text(octets) for octets in self._ask(link, link.session.admin(None, line))]
+        if lines and lines[0].startswith("ERR ") and "\t" not in lines[0]:
+            code, _, explanation = lines[0][4:].partition(" ")
+            raise ServerError(code, unquote_plus(explanation) or code)
+        return lines
+
+    def close(self) -> None:
+        """Close all connections; the next call opens a new one."""
+        for link in list(self._links.values()):
+            self._drop(link)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({','.join(self.servers)!r})"
+
+    # Conversations.
+
+    def _ask(self, link: _Link, request: bytes) -> Sequence[bytes]:
+        """Send one request and return the arguments of its one reply."""
+        deadline = self._reply_deadline()
+        try:
+            link.connection.send(request, deadline)
+            replies = link.session.receive(link.connection.receive(deadline))
+            while not replies:
+                replies = link.session.receive(link.connection.receive(deadline))
+        except BaseException:
+            self._drop(link)
+            raise
+        _, command, args = replies[0]
+        if command == c.ERROR:
+            raise server_error(args)
+        return args
+
+    def _first_known(self, question: Callable[[ClientSession], bytes]) -> JobStatus:
+        """Put the question to the server that jobs go to, then to the others, until one knows the job."""
+        current = self._link()
+        first = current.connection.address
+        answer: JobStatus | None = None
+        failure: Exception | None = None
+        for address in (first, *(address for address in self._addresses if address != first)):
+            link = current if address == first else self._other_link(address)
+            if link is None:
+                continue
+            try:
+                answer = read_status(self._ask(link, question(link.session)))
+            except (ConnectionLost, ReplyTimeout) as error:
+                self._bury(address, str(error))
+                failure = error
+            else:
+                if answer.known:
+                    break
+        if answer is None:
+            assert failure is not None  # the first one at least was asked
+            raise failure
+        return answer
+
+    def _reply_deadline(self) -> float | None:
+        return None if self.reply_timeout is None else monotonic() + self.reply_timeout
+
+    # Connections.
+
+    def _link(self) -> _Link:
+        """Return the link that jobs go through, opening one where there is none."""
+        if self._process != os.getpid():
+            # After a fork parent and child would read each other's replies.
+            self._links.clear()
+            self._current = None
+            self._process = os.getpid()
+        link = self._current
+        if link is not None:
+            if link.session.busy:
+                raise RuntimeError("this Client is in the middle of another call; a callback or thread needs its own")
+            if link.usable():
+                return link
+            self._drop(link)
+        self._current = self._open_any()
+        return self._current
+
+    def _open_any(self) -> _Link:
+        """Open the first server that answers: first those not known to be dead, then in despair the others."""
+        now = monotonic()
+        rested = [address for address in self._addresses if not self._resting(address, now)]
+        others = [address for address in self._addresses if address not in rested]
+        for address in (*rested, *others):
+            link = self._open(address)
+            if link is not None:
+                return link
+        reasons = ", ".join(f"{address} ({self._dead[address][1]})" for address in self._addresses)
+        raise ServersUnreachable(f"no job server can be reached: {reasons}")
+
+    def _other_link(self, address: Address) -> _Link | None:
+        """Return a link to a server that jobs do not go to now; None where it is dead."""
+        kept = address in self._links or not self._resting(address, monotonic())
+        return self._open(address) if kept else None
+
+    def _open(self, address: Address) -> _Link | None:
+        """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
+        link = self._links.get(address)
+        if link is not None:
+            if link.usable():
+                return link
+            self._drop(link)
+        try:
+            link = _Link(Connection(address, self.connect_timeout, self._on_wait))
+        except OSError as error:
+            self._bury(address, error.strerror or str(error))
+            return None
+        self._dead.pop(address, None)
+        self._links[address] = link
+        return link
+
+    def _resting(self, address: Address, now: float) -> bool:
+        return address in self._dead and now < self._dead[address][0] + DEAD_FOR
+
+    def _bury(self, address: Address, reason: str) -> None:
+        self._dead[address] = (monotonic(), reason)
+
+    def _drop(self, link: _Link) -> None:
+        link.connection.close()
+        if self._links.get(link.connection.address) is link:
+            del self._links[link.connection.address]
+        if self._current is link:
+            self._current = None
+
+
+def _octets(payload: bytes | str) -> bytes:
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+def _name(function: str | bytes) -> bytes:
+    octets = function.encode() if isinstance(function, str) else function
+    if not octets or b"\0" in octets:
+        raise ValueError("a function name cannot be empty" if not octets else "a function name cannot contain NUL")
+    return octets
+
+
+def _key(key: str | bytes | None, what: str = "unique key") -> bytes:
+    if key is None:
+        return b""
+    octets = key.encode("utf-8", "surrogateescape") if isinstance(key, str) else key
+    if b"\0" in octets:
+        raise ValueError(f"a {what} cannot contain NUL")
+    return octets
+
+
+def _epoch(run_at: float, priority: int) -> bytes:
+    if priority != Priority.NORMAL:
+        raise ValueError("a job with a time to run has normal priority; the protocol knows no other")
+    if not 0 <= run_at < 2**63:
+        raise ValueError(f"run_at is in seconds since 1970, not {run_at!r}")
+    return b"%d" % math.ceil(run_at)  # never before the time
+
+
+def _groups(payloads: Iterable[bytes | str]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        octets = _octets(payload)
+        group.append(octets)
+        size += len(octets)
+        if len(group) >= _GROUP_JOBS or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

@@ -1,0 +1,257 @@
+"""The client's half of one connection: requests in, bytes out; bytes in, replies out. It knows no socket and no clock.
+
+Rules of this file:
+1. The server answers in order and its answers carry no number, so the oldest unanswered request owns the next reply.
+   Only WORK_* packets come unasked: they belong to the foreground job whose handle they carry.
+2. WORK_* for a handle that nobody waits for is dropped: gearmand sends WORK_COMPLETE after the WORK_FAIL of a
+   cancelled job.
+3. What cannot be a Gearman server's answer raises ProtocolError; the connection is of no use after that.
+
+This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import JobException, JobFailed, ProtocolError, ServerError
+from ..records import Priority
+from ..wire import commands as c
+from ..wire.packets import HEADER, REQUEST_MAGIC, RESPONSE_MAGIC, request
+from ..wire.parser import PacketParser
+
+#: `(token, command, args)`: the caller's token of the request or job, and the packet that came for it.
+Reply = tuple[Any, int, Sequence[bytes]]
+
+#: Largest packet body that the protocol's size field can announce, in bytes.
+MAX_BODY = 0xFFFFFFFF
+
+# By priority: high, normal, low.
+FOREGROUND = (c.SUBMIT_JOB_HIGH, c.SUBMIT_JOB, c.SUBMIT_JOB_LOW)
+BACKGROUND = (c.SUBMIT_JOB_HIGH_BG, c.SUBMIT_JOB_BG, c.SUBMIT_JOB_LOW_BG)
+
+_ENDS = (c.WORK_COMPLETE, c.WORK_FAIL, c.WORK_EXCEPTION)
+_WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
+_LISTS = (b"status", b"prioritystatus", b"workers", b"show")  # admin commands answered by lines up to a "."
+
+
+class JobStatus(NamedTuple):
+    """What a server says of a job. A job that is finished is not `known`, like one that never was.
+
+    `numerator` and `denominator` are the worker's last WORK_STATUS. `waiting_clients` is the number of foreground
+    clients that wait for the job; only a question by unique key is answered with it.
+    """
+
+    known: bool
+    running: bool
+    numerator: int
+    denominator: int
+    waiting_clients: int | None = None
+
+    @property
+    def percentage(self) -> float | None:
+        """Progress in percent; None where the worker has told none."""
+        return 100.0 * self.numerator / self.denominator if self.denominator else None
+
+
+class ClientSession:
+    """One connection's conversation. `token` is the caller's own mark of a request; its replies come back with it."""
+
+    __slots__ = ("_asked_exceptions", "_awaited", "_jobs", "_lines", "_parser")
+
+    def __init__(self) -> None:
+        self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
+        self._awaited: deque[tuple[int, Any, bool]] = deque()  # reply command, token, foreground or text list
+        self._jobs: dict[bytes, deque[Any]] = {}  # foreground jobs by handle: the tokens that wait for it
+        self._lines: list[bytes] = []  # of the text answer that is coming in
+        self._asked_exceptions = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply or a foreground job is still to come."""
+        return bool(self._awaited or self._jobs)
+
+    def submit(self, command: int, token: Any, *args: bytes) -> bytes:
+        """Encode a submission, `command` being any of SUBMIT_*, with the arguments that the protocol's table names.
+
+        Raises ValueError where the packet would be over 4 GiB.
+        """
+        body = b"\0".join(args)
+        if len(body) > MAX_BODY:
+            raise ValueError(f"a job of {len(body)} bytes is over the protocol's limit of 4 GiB")
+        self._awaited.append((c.JOB_CREATED, token, command in FOREGROUND))
+        return HEADER.pack(REQUEST_MAGIC, command, len(body)) + body
+
+    def ask_exceptions(self) -> bytes:
+        """Ask once to get WORK_EXCEPTION as such (gearmand makes WORK_FAIL of it otherwise). The reply is swallowed."""
+        if self._asked_exceptions:
+            return b""
+        self._asked_exceptions = True
+        self._awaited.append((c.OPTION_RES, None, False))
+        return request(c.OPTION_REQ, b"exceptions")
+
+    def get_status(self, token: Any, handle: bytes) -> bytes:
+        """Ask for a job's status; answered by STATUS_RES, see `read_status`."""
+        self._awaited.append((c.STATUS_RES, token, False))
+        return request(c.GET_STATUS, handle)
+
+    def get_status_unique(self, token: Any, unique_key: bytes) -> bytes:
+        """Ask for a job's status by unique key; answered by STATUS_RES_UNIQUE, see `read_status`."""
+        self._awaited.append((c.STATUS_RES_UNIQUE, token, False))
+        return request(c.GET_STATUS_UNIQUE, unique_key)
+
+    def echo(self, token: Any, payload: bytes) -> bytes:
+        """Ask for the same bytes back."""
+        self._awaited.append((c.ECHO_RES, token, False))
+        return request(c.ECHO_REQ, payload)
+
+    def admin(self, token: Any, line: bytes) -> bytes:
+        """Send an admin command; answered by one TEXT reply, whose args are the lines without the closing "."."""
+        word = line.split(None, 1)[0].lower()
+        self._awaited.append((c.TEXT, token, word in _LISTS))
+        return line + b"\n"
+
+    def receive(self, data: bytes) -> list[Reply]:
+        """Take bytes from the server; return what they answer, in order. Raises ProtocolError."""
+        replies: list[Reply] = []
+        for command, args in self._parser.feed(data):
+            if command in _WORK:
+                self._work(command, args, replies)
+            elif command == c.TEXT:
+                self._text(args[0], replies)
+            elif self._awaited and command in (self._awaited[0][0], c.ERROR):
+                expected, token, foreground = self._awaited.popleft()
+                if command == c.JOB_CREATED and foreground:
+                    self._jobs.setdefault(args[0], deque()).append(token)
+                if expected != c.OPTION_RES:
+                    replies.append((token, command, args))
+            else:
+                raise ProtocolError(self._complaint(command, args))
+        return replies
+
+    def _work(self, command: int, args: Sequence[bytes], replies: list[Reply]) -> None:
+        # gearmand 1.1.20 leaves a NUL behind the handle of a WORK_FAIL that it made from an exception.
+        handle = args[0].rstrip(b"\0") if command == c.WORK_FAIL else args[0]
+        tokens = self._jobs.get(handle)
+        if tokens is None:
+            return
+        # Requests that coalesced to one job get one packet each, always in the same order.
+        token = tokens.popleft()
+        if command not in _ENDS:
+            tokens.append(token)
+        elif not tokens:
+            del self._jobs[handle]
+        replies.append((token, command, args))
+
+    def _text(self, line: bytes, replies: list[Reply]) -> None:
+        if not self._awaited or self._awaited[0][0] != c.TEXT:
+            raise ProtocolError(self._complaint(c.TEXT, (line,)))
+        _, token, is_list = self._awaited[0]
+        refused = not self._lines and line.startswith(b"ERR ") and b"\t" not in line
+        if is_list and not refused and line != b".":
+            self._lines.append(line)
+            return
+        if not is_list or refused:
+            self._lines.append(line)
+        self._awaited.popleft()
+        replies.append((token, c.TEXT, self._lines))
+        self._lines = []
+
+    def _complaint(self, command: int, args: Sequence[bytes]) -> str:
+        awaited = c.name_of(self._awaited[0][0]) if self._awaited and self._awaited[0][0] else "nothing"
+        if command == c.POISON:
+            came = "what is not the Gearman protocol"
+        elif command == c.TEXT:
+            came = f"the text {args[0][:60].decode('utf-8', 'backslashreplace')!r}"
+        elif command > c.LAST:
+            came = f"a broken or unknown packet (type {args[0].decode('ascii')})"
+        else:
+            came = c.name_of(command)
+        return f"the server sent {came} where {awaited} was due; is it a Gearman server?"
+
+
+class ForegroundJob:
+    """What has come of one foreground job: feed it the job's replies until `take` says that it ended.
+
+    `on_data(bytes)`, `on_warning(bytes)` and `on_status(numerator, denominator)` are called as packets come. Without
+    `on_data` the data becomes the beginning of the result.
+    """
+
+    __slots__ = ("_chunks", "_command", "_last", "handle", "on_data", "on_status", "on_warning")
+
+    def __init__(
+        self,
+        on_data: Callable[[bytes], object] | None = None,
+        on_warning: Callable[[bytes], object] | None = None,
+        on_status: Callable[[int, int], object] | None = None,
+    ) -> None:
+        self.handle = b""
+        self.on_data = on_data
+        self.on_warning = on_warning
+        self.on_status = on_status
+        self._chunks: list[bytes] = []
+        self._command = 0  # what ended it
+        self._last: Sequence[bytes] = ()
+
+    def take(self, command: int, args: Sequence[bytes]) -> bool:
+        """Take a reply; True when it was the last one."""
+        if command == c.JOB_CREATED:
+            self.handle = args[0]
+        elif command == c.WORK_DATA:
+            (self.on_data or self._chunks.append)(args[1])
+        elif command == c.WORK_WARNING:
+            if self.on_warning:
+                self.on_warning(args[1])
+        elif command == c.WORK_STATUS:
+            if self.on_status:
+                self.on_status(number(args[1]), number(args[2]))
+        else:  # it ended: done, failed, or refused by an ERROR
+            self._command = command
+            self._last = args
+            return True
+        return False
+
+    def result(self) -> bytes:
+        """Return the result. Raises JobFailed, JobException, or ServerError where the job was refused."""
+        if self._command == c.WORK_COMPLETE:
+            payload = self._last[1]
+            return b"".join((*self._chunks, payload)) if self._chunks else payload
+        if self._command == c.ERROR:
+            raise server_error(self._last)
+        handle = text(self.handle)
+        if self._command == c.WORK_EXCEPTION:
+            raise JobException(handle, self._last[1])
+        raise JobFailed(handle, f"job {handle} failed")
+
+
+def submission(priority: int, foreground: bool) -> int:
+    """Return the SUBMIT_JOB* command for a priority. Raises ValueError where there is no such priority."""
+    if not Priority.HIGH <= priority <= Priority.LOW:
+        raise ValueError(f"priority must be one of {', '.join(map(str, Priority))}, not {priority!r}")
+    return (FOREGROUND if foreground else BACKGROUND)[priority]
+
+
+def read_status(args: Sequence[bytes]) -> JobStatus:
+    """Read the arguments of STATUS_RES or STATUS_RES_UNIQUE."""
+    clients = number(args[5]) if len(args) > 5 else None
+    return JobStatus(args[1] == b"1", args[2] == b"1", number(args[3]), number(args[4]), clients)
+
+
+def server_error(args: Sequence[bytes]) -> ServerError:
+    """Make the exception of an ERROR packet's arguments."""
+    return ServerError(text(args[0]), text(args[1]))
+
+
+def number(digits: bytes) -> int:
+    """Read a count of WORK_STATUS. Servers pass it on as the worker wrote it; what is no number counts as 0 there."""
+    try:
+        return int(digits)
+    except ValueError:
+        return 0
+
+
+def text(octets: bytes) -> str:
+    """Decode a handle, code or line; bytes that are not UTF-8 survive the way back."""
+    return octets.decode("utf-8", "surrogateescape")
