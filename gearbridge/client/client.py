@@ -5,7 +5,6 @@ Rules of this file:
    the job: ConnectionLost says so, and the caller decides. Questions (status) may be asked again elsewhere.
 2. A conversation that did not end as planned (timeout, cancel, an exception in a callback) closes its connection, so
    the next call starts clean.
-3. Jobs go to the first server that answers, and stay with it as long as it does.
 
 This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
 """
@@ -13,15 +12,16 @@ This file runs inside PostgreSQL too: standard library only, Python 3.9 and late
 from __future__ import annotations
 
 import math
-import os
+from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from ..errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
+from ..errors import ConnectionLost, ReplyTimeout, ServerError
 from ..records import Priority
 from ..wire import commands as c
-from .connection import Address, Connection, parse_servers
+from .connection import parse_servers
+from .links import Link, Links
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
 
 if TYPE_CHECKING:
@@ -30,34 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "JobStatus"]
 
-#: How long a server that could not be reached is left alone while another one answers, in seconds.
-DEAD_FOR = 5.0
 # How much of `do_background_many` is under way at once: replies that nobody reads must fit into the sockets' buffers.
 _GROUP_JOBS = 500
 _GROUP_BYTES = 256 * 1024
-
-
-class _Link:
-    """A connection with the conversation on it."""
-
-    __slots__ = ("connection", "session")
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.session = ClientSession()
-
-    def usable(self) -> bool:
-        """Take in what came since the last call, and say whether the server is still there."""
-        while True:
-            octets = self.connection.receive_waiting()
-            if octets is None:
-                return True
-            if not octets:
-                return False
-            try:
-                self.session.receive(octets)  # late news of a cancelled job
-            except ProtocolError:
-                return False
 
 
 class Client:
@@ -84,15 +59,10 @@ class Client:
         reply_timeout: float | None = 60.0,
         on_wait: Callable[[], None] | None = None,
     ) -> None:
-        self._addresses = parse_servers(servers)
-        self.servers = tuple(map(str, self._addresses))
-        self.connect_timeout = connect_timeout
+        addresses = parse_servers(servers)
+        self.servers = tuple(map(str, addresses))
         self.reply_timeout = reply_timeout
-        self._on_wait = on_wait
-        self._links: dict[Address, _Link] = {}
-        self._current: _Link | None = None
-        self._dead: dict[Address, tuple[float, str]] = {}  # when it was tried, and why it failed
-        self._process = os.getpid()
+        self._links = Links(addresses, connect_timeout, on_wait)
 
     def do(
         self,
@@ -116,7 +86,7 @@ class Client:
         command = submission(priority, True)
         args = (_name(function), _key(unique_key), _octets(payload))
         end = None if timeout is None else monotonic() + timeout
-        link = self._link()
+        link = self._links.current()
         session, connection = link.session, link.connection
         deadline = self._reply_deadline()
         if end is not None and (deadline is None or end < deadline):
@@ -129,12 +99,12 @@ class Client:
                     done = job.take(reply, reply_args)
                     deadline = end  # the server has answered; now it is the worker's time
         except ReplyTimeout as error:
-            self._drop(link)
+            self._links.drop(link)
             if job.handle:
                 raise ReplyTimeout(f"job {text(job.handle)} was not done within {timeout:g} s") from error
             raise
         except BaseException:
-            self._drop(link)
+            self._links.drop(link)
             raise
         return job.result()
 
@@ -155,7 +125,7 @@ class Client:
         name = _name(function)
         key = _key(unique_key)
         octets = _octets(payload)
-        link = self._link()
+        link = self._links.current()
         if run_at is None:
             request = link.session.submit(submission(priority, False), None, name, key, octets)
         else:
@@ -172,7 +142,7 @@ class Client:
         """
         name = _name(function)
         command = submission(priority, False)
-        link = self._link()
+        link = self._links.current()
         session, connection = link.session, link.connection
         handles: list[str] = []
         refusal: ServerError | None = None
@@ -199,7 +169,7 @@ class Client:
                     break
             settle(allowed=0)
         except BaseException:
-            self._drop(link)
+            self._links.drop(link)
             raise
         if refusal is not None:
             raise refusal
@@ -223,7 +193,7 @@ class Client:
 
     def ping(self) -> float:
         """Ask the server that jobs go to for an echo; return the time there and back in seconds."""
-        link = self._link()
+        link = self._links.current()
         start = monotonic()
         self._ask(link, link.session.echo(None, b"gearbridge"))
         return monotonic() - start
@@ -236,7 +206,7 @@ class Client:
         line = command.strip().encode()
         if not line or any(octet < 32 for octet in line):
             raise ValueError(f"an admin command is one line of text, not {command!r}")
-        link = self._link()
+        link = self._links.current()
         lines = [text(octets) for octets in self._ask(link, link.session.admin(None, line))]
         if lines and lines[0].startswith("ERR ") and "\t" not in lines[0]:
             code, _, explanation = lines[0][4:].partition(" ")
@@ -245,8 +215,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; the next call opens a new one."""
-        for link in list(self._links.values()):
-            self._drop(link)
+        self._links.close()
 
     def __enter__(self) -> Client:
         return self
@@ -261,7 +230,7 @@ class Client:
 
     # Conversations.
 
-    def _ask(self, link: _Link, request: bytes) -> Sequence[bytes]:
+    def _ask(self, link: Link, request: bytes) -> Sequence[bytes]:
         """Send one request and return the arguments of its one reply."""
         deadline = self._reply_deadline()
         try:
@@ -270,7 +239,7 @@ class Client:
             while not replies:
                 replies = link.session.receive(link.connection.receive(deadline))
         except BaseException:
-            self._drop(link)
+            self._links.drop(link)
             raise
         _, command, args = replies[0]
         if command == c.ERROR:
@@ -279,18 +248,13 @@ class Client:
 
     def _first_known(self, question: Callable[[ClientSession], bytes]) -> JobStatus:
         """Put the question to the server that jobs go to, then to the others, until one knows the job."""
-        current = self._link()
-        first = current.connection.address
         answer: JobStatus | None = None
         failure: Exception | None = None
-        for address in (first, *(address for address in self._addresses if address != first)):
-            link = current if address == first else self._other_link(address)
-            if link is None:
-                continue
+        for link in chain((self._links.current(),), self._links.others()):
             try:
                 answer = read_status(self._ask(link, question(link.session)))
             except (ConnectionLost, ReplyTimeout) as error:
-                self._bury(address, str(error))
+                self._links.drop(link, str(error))
                 failure = error
             else:
                 if answer.known:
@@ -302,71 +266,6 @@ class Client:
 
     def _reply_deadline(self) -> float | None:
         return None if self.reply_timeout is None else monotonic() + self.reply_timeout
-
-    # Connections.
-
-    def _link(self) -> _Link:
-        """Return the link that jobs go through, opening one where there is none."""
-        if self._process != os.getpid():
-            # After a fork parent and child would read each other's replies.
-            self._links.clear()
-            self._current = None
-            self._process = os.getpid()
-        link = self._current
-        if link is not None:
-            if link.session.busy:
-                raise RuntimeError("this Client is in the middle of another call; a callback or thread needs its own")
-            if link.usable():
-                return link
-            self._drop(link)
-        self._current = self._open_any()
-        return self._current
-
-    def _open_any(self) -> _Link:
-        """Open the first server that answers: first those not known to be dead, then in despair the others."""
-        now = monotonic()
-        rested = [address for address in self._addresses if not self._resting(address, now)]
-        others = [address for address in self._addresses if address not in rested]
-        for address in (*rested, *others):
-            link = self._open(address)
-            if link is not None:
-                return link
-        reasons = ", ".join(f"{address} ({self._dead[address][1]})" for address in self._addresses)
-        raise ServersUnreachable(f"no job server can be reached: {reasons}")
-
-    def _other_link(self, address: Address) -> _Link | None:
-        """Return a link to a server that jobs do not go to now; None where it is dead."""
-        kept = address in self._links or not self._resting(address, monotonic())
-        return self._open(address) if kept else None
-
-    def _open(self, address: Address) -> _Link | None:
-        """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
-        link = self._links.get(address)
-        if link is not None:
-            if link.usable():
-                return link
-            self._drop(link)
-        try:
-            link = _Link(Connection(address, self.connect_timeout, self._on_wait))
-        except OSError as error:
-            self._bury(address, error.strerror or str(error))
-            return None
-        self._dead.pop(address, None)
-        self._links[address] = link
-        return link
-
-    def _resting(self, address: Address, now: float) -> bool:
-        return address in self._dead and now < self._dead[address][0] + DEAD_FOR
-
-    def _bury(self, address: Address, reason: str) -> None:
-        self._dead[address] = (monotonic(), reason)
-
-    def _drop(self, link: _Link) -> None:
-        link.connection.close()
-        if self._links.get(link.connection.address) is link:
-            del self._links[link.connection.address]
-        if self._current is link:
-            self._current = None
 
 
 def _octets(payload: bytes | str) -> bytes:

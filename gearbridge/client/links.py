@@ -1,0 +1,134 @@
+"""A client's connections to its servers: which one jobs go to, and which are dead. It knows nothing of requests.
+
+Rules of this file:
+1. Jobs go to the first server that answers, and stay with it as long as it does.
+2. A server that could not be reached is left alone for DEAD_FOR seconds, unless there is no other.
+3. A kept connection is looked at before it is used: a server that was restarted meanwhile costs nobody an error.
+
+This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ..errors import ProtocolError, ServersUnreachable
+from .connection import Address, Connection
+from .session import ClientSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+#: How long a server that could not be reached is left alone while another one answers, in seconds.
+DEAD_FOR = 5.0
+
+
+class Link:
+    """A connection with the conversation on it."""
+
+    __slots__ = ("connection", "session")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.session = ClientSession()
+
+    def usable(self) -> bool:
+        """Take in what came since the last call, and say whether the server is still there."""
+        while True:
+            octets = self.connection.receive_waiting()
+            if octets is None:
+                return True
+            if not octets:
+                return False
+            try:
+                self.session.receive(octets)  # late news of a cancelled job
+            except ProtocolError:
+                return False
+
+
+class Links:
+    """The connections to the servers at `addresses`. `timeout` in seconds is each connect's."""
+
+    def __init__(self, addresses: Sequence[Address], timeout: float, on_wait: Callable[[], None] | None) -> None:
+        self.addresses = addresses
+        self._timeout = timeout
+        self._on_wait = on_wait
+        self._current: Link | None = None
+        self._open: dict[Address, Link] = {}
+        self._dead: dict[Address, tuple[float, str]] = {}  # when it was tried, and why that failed
+        self._process = os.getpid()
+
+    def current(self) -> Link:
+        """Return the link that jobs go through. Raises ServersUnreachable, naming each server and why."""
+        if self._process != os.getpid():
+            # After a fork parent and child would read each other's replies.
+            self._open.clear()
+            self._current = None
+            self._process = os.getpid()
+        link = self._current
+        if link is not None:
+            if link.session.busy:
+                raise RuntimeError("this Client is in the middle of another call; a callback or thread needs its own")
+            if link.usable():
+                return link
+            self.drop(link)
+        self._current = self._first()
+        return self._current
+
+    def others(self) -> Iterator[Link]:
+        """Open the links to the servers that jobs do not go to now, one after the other; dead ones are left out."""
+        current = self._current
+        for address in self.addresses:
+            if current is not None and address == current.connection.address:
+                continue
+            if address in self._open or not self._resting(address):
+                link = self._reach(address)
+                if link is not None:
+                    yield link
+
+    def drop(self, link: Link, reason: str = "") -> None:
+        """Close a link. With a `reason` its server counts as dead for a while."""
+        address = link.connection.address
+        link.connection.close()
+        if self._open.get(address) is link:
+            del self._open[address]
+        if self._current is link:
+            self._current = None
+        if reason:
+            self._dead[address] = (monotonic(), reason)
+
+    def close(self) -> None:
+        """Close all links."""
+        for link in list(self._open.values()):
+            self.drop(link)
+
+    def _first(self) -> Link:
+        rested = [address for address in self.addresses if not self._resting(address)]
+        dead = [address for address in self.addresses if address not in rested]
+        for address in (*rested, *dead):
+            link = self._reach(address)
+            if link is not None:
+                return link
+        reasons = ", ".join(f"{address} ({self._dead[address][1]})" for address in self.addresses)
+        raise ServersUnreachable(f"no job server can be reached: {reasons}")
+
+    def _reach(self, address: Address) -> Link | None:
+        """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
+        link = self._open.get(address)
+        if link is not None:
+            if link.usable():
+                return link
+            self.drop(link)
+        try:
+            link = Link(Connection(address, self._timeout, self._on_wait))
+        except OSError as error:
+            self._dead[address] = (monotonic(), error.strerror or str(error))
+            return None
+        self._dead.pop(address, None)
+        self._open[address] = link
+        return link
+
+    def _resting(self, address: Address) -> bool:
+        return address in self._dead and monotonic() < self._dead[address][0] + DEAD_FOR
