@@ -15,7 +15,7 @@ SERVER = "server"
 
 
 class Command(NamedTuple):
-    """One row of the protocol. Arguments are separated by NUL on the wire; the last one takes the rest of the packet."""
+    """One row of the protocol. NUL separates the arguments on the wire; the last one takes the rest of the packet."""
 
     number: int
     name: str

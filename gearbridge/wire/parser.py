@@ -21,6 +21,7 @@ MAX_PACKET = 64 * 1024 * 1024
 #: Longest text line, in bytes, as gearmand's receive buffer.
 MAX_LINE = 8192
 
+_MAGICS = (REQUEST_MAGIC, RESPONSE_MAGIC)
 _unpack_header = HEADER.unpack_from
 
 
@@ -68,9 +69,6 @@ class PacketParser:
             if data[offset]:
                 line_end = data.find(b"\n", offset, offset + MAX_LINE)
                 if line_end < 0:
-                    if end - offset >= MAX_LINE:
-                        append(self._poison(b"ARGUMENT_TOO_LARGE", b"Text line too long"))
-                        return packets
                     awaited = 1
                     break
                 append((TEXT, (data[offset:line_end].rstrip(b"\r"),)))
@@ -80,40 +78,43 @@ class PacketParser:
             if start > end:
                 break
             magic, command, size = _unpack_header(data, offset)
-            if magic != expect and magic not in (REQUEST_MAGIC, RESPONSE_MAGIC):
-                append(self._poison(b"INVALID_MAGIC", b"Request magic expected"))
-                return packets
-            if size > self._max_packet:
-                append(self._poison(b"ARGUMENT_TOO_LARGE", b"Packet of %d bytes is over the limit" % size))
+            if (magic != expect and magic not in _MAGICS) or size > self._max_packet:
+                append(self._poison(magic, size))
                 return packets
             stop = start + size
             if stop > end:
                 awaited = HEADER_SIZE + size
                 break
             offset = stop
-            if magic != expect:
-                append((WRONG_MAGIC, (b"%d" % command,)))
-                continue
-            if not 0 < command <= LAST:
-                append((UNKNOWN, (b"%d" % command,)))
+            if magic != expect or not 0 < command <= LAST:
+                append((UNKNOWN if magic == expect else WRONG_MAGIC, (b"%d" % command,)))
                 continue
             arity = arity_of[command]
+            args: Sequence[bytes] = ()
             if arity > 1:
-                args: Sequence[bytes] = data[start:stop].split(b"\0", arity - 1)
+                args = data[start:stop].split(b"\0", arity - 1)
                 if len(args) != arity:
                     append((MALFORMED, (b"%d" % command,)))
                     continue
             elif arity:
                 args = (data[start:stop],)
-            else:
-                args = ()
             append((command, args))
-        if offset < end:
+        rest = end - offset
+        if rest > 0:
+            if awaited == 1 and rest >= MAX_LINE:
+                append(self._poison_line())
+                return packets
             self._chunks.append(data[offset:])
-            self._gathered = end - offset
+            self._gathered = rest
             self._awaited = awaited
         return packets
 
-    def _poison(self, code: bytes, text: bytes) -> Packet:
+    def _poison(self, magic: int, size: int) -> Packet:
         self._poisoned = True
-        return (POISON, (code, text))
+        if magic not in _MAGICS:
+            return (POISON, (b"INVALID_MAGIC", b"Request magic expected"))
+        return (POISON, (b"ARGUMENT_TOO_LARGE", b"Packet of %d bytes is over the limit" % size))
+
+    def _poison_line(self) -> Packet:
+        self._poisoned = True
+        return (POISON, (b"ARGUMENT_TOO_LARGE", b"Text line too long"))

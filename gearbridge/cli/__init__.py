@@ -1,0 +1,1 @@
+"""The `gearbridge` command: one module per subcommand, each imported when it is asked for."""

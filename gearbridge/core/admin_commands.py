@@ -1,0 +1,158 @@
+"""The text protocol of admin tools, with gearmand's exact output, mixed line ends included.
+
+A line is split on spaces; its first word chooses the handler, letters of either case.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .lifecycle import JobLifecycle
+    from .peer import Peer
+
+    Words = Sequence[bytes]
+
+OK = b"OK\r\n"
+END = b".\n"
+#: A line of more words than this closes the connection, as in gearmand: it is no admin tool that talks.
+MAX_WORDS = 6
+
+_CONTROL = bytes.maketrans(bytes(range(32)) + b"\x7f", b"?" * 33)
+
+
+class AdminCommands:
+    """Answers text lines. `peers` are all connections, for `workers`."""
+
+    def __init__(self, lifecycle: JobLifecycle, peers: Iterable[Peer]) -> None:
+        self._lifecycle = lifecycle
+        self._queue = lifecycle.queue
+        self._peers = peers
+        self._table: dict[bytes, Callable[[Words], bytes]] = {
+            b"version": self._version,
+            b"getpid": self._getpid,
+            b"status": self._status,
+            b"prioritystatus": self._priority_status,
+            b"workers": self._workers,
+            b"show": self._show,
+            b"cancel": self._cancel,
+            b"create": self._create,
+            b"drop": self._drop,
+            b"maxqueue": self._maxqueue,
+        }
+
+    def line(self, peer: Peer, args: Sequence[bytes]) -> None:
+        """Handle one text line, given without its line end."""
+        words = args[0].split()
+        if len(words) > MAX_WORDS:
+            peer.close()
+            return
+        word = words[0] if words else b""
+        handler = self._table.get(word.lower())
+        if handler is None:
+            peer.send(b"ERR UNKNOWN_COMMAND Unknown+server+command%b\r\n" % word.translate(_CONTROL))
+        else:
+            peer.send(handler(words))
+
+    def _version(self, _words: Words) -> bytes:
+        return b"OK %b\n" % self._lifecycle.settings.version.encode()
+
+    def _getpid(self, _words: Words) -> bytes:
+        return b"OK %d\n" % self._lifecycle.settings.process_id
+
+    def _status(self, _words: Words) -> bytes:
+        lines = [
+            b"%b\t%d\t%d\t%d\n" % (shown(name), function.total, function.running, len(function.workers))
+            for name, function in self._queue.functions.items()
+        ]
+        return b"".join(lines) + END
+
+    def _priority_status(self, _words: Words) -> bytes:
+        lines = [
+            b"%b\t%d\t%d\t%d\t%d\n"
+            % (shown(name), function.queued(0), function.queued(1), function.queued(2), len(function.workers))
+            for name, function in self._queue.functions.items()
+        ]
+        return b"".join(lines) + END
+
+    def _workers(self, _words: Words) -> bytes:
+        lines = []
+        for peer in self._peers:
+            names = b"".join(b" " + shown(function.name) for function in reversed(peer.functions))
+            # gearmand writes the colon followed by a space for each name, and " :" alone where there are none.
+            lines.append(b"%d %b %b :%b\n" % (peer.number, peer.address.encode(), shown(peer.client_id), names))
+        return b"".join(lines) + END
+
+    def _show(self, words: Words) -> bytes:
+        what = [word.lower() for word in words[1:]]
+        if not what:
+            return b"ERR UNKNOWN_COMMAND Unknown+server+commandshow\r\n"
+        jobs = self._queue.jobs.values()
+        if what == [b"jobs"]:
+            lines = [
+                b"%b\t%d\t%d\t%d\n"
+                # IGNORE_JOB is always 0 here: an abandoned job is gone, not ignored.
+                % (job.handle, job.attempts, 0, 1 if job.background and self._lifecycle.durable else 0)
+                for job in jobs
+            ]
+        elif what == [b"unique", b"jobs"]:
+            lines = [shown(job.unique_key) + b"\n" for job in jobs]
+        else:
+            return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
+        return b"".join(lines) + END
+
+    def _cancel(self, words: Words) -> bytes:
+        if len(words) != 3 or words[1].lower() != b"job":
+            return b"ERR UNKNOWN_ERROR\r\n"
+        job = self._queue.jobs.get(words[2])
+        if job is None:
+            return b"ERR UNKNOWN_JOB\r\n"
+        # The worker of a running job is not told; what it sends later is answered with JOB_NOT_FOUND. gearmand passes
+        # that on, so that the client hears of the same job twice.
+        self._lifecycle.fail(job)
+        return OK
+
+    def _create(self, words: Words) -> bytes:
+        if len(words) != 3 or words[1].lower() != b"function":
+            return _incomplete(words)
+        self._queue.function(words[2])
+        return OK
+
+    def _drop(self, words: Words) -> bytes:
+        if len(words) != 3 or words[1].lower() != b"function":
+            return _incomplete(words)
+        function = self._queue.functions.get(words[2])
+        if function is None:
+            return b"ERR function not found\r\n"
+        # gearmand drops a function with queued jobs and loses them; here that is refused in the words it has for it.
+        if function.total or function.workers:
+            return b"ERR there are still connected workers or executing clients\r\n"
+        self._queue.drop_function(words[2])
+        return OK
+
+    def _maxqueue(self, words: Words) -> bytes:
+        if not 2 <= len(words) <= 5:
+            return _incomplete(words)
+        limits = [_limit(word) for word in words[2:]]
+        if len(limits) <= 1:
+            limits = (limits or [0]) * 3
+        # gearmand answers OK for an unknown function and forgets it; here the limit holds from then on.
+        self._queue.function(words[1]).limits = [*limits, 0][:3]
+        return OK
+
+
+def shown(name: bytes) -> bytes:
+    """A name as one field of a line: control characters, which would forge fields and lines, become question marks."""
+    return name.translate(_CONTROL)
+
+
+def _limit(word: bytes) -> int:
+    return int(word) if word.isdigit() else 0
+
+
+def _incomplete(words: Words) -> bytes:
+    return b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+%b\r\n" % words[0].translate(
+        _CONTROL
+    )

@@ -1,0 +1,125 @@
+"""What clients send: submits, questions about jobs, options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.records import Priority
+from gearbridge.wire import commands
+from gearbridge.wire.packets import error, response
+
+from .jobs import UNKNOWN_PROGRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .lifecycle import JobLifecycle
+    from .peer import Peer
+
+    Handler = Callable[[Peer, Sequence[bytes]], None]
+
+#: Longest unique key, in bytes. gearmand accepts 64 and corrupts the last one.
+MAX_UNIQUE_KEY = 255
+#: Longest function name, in bytes.
+MAX_FUNCTION = 512
+#: Latest due time taken, in seconds since 1970: what fits a 64-bit signed integer of microseconds.
+MAX_DUE = 9_000_000_000_000
+
+UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+FUNCTION_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Function name too large")
+BAD_EPOCH = error(b"INVALID_ARGUMENT", b"Due time is not a number of seconds since 1970")
+UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given option")
+
+
+class ClientCommands:
+    """Handlers of client packets; `table()` says which packet each one is for."""
+
+    def __init__(self, lifecycle: JobLifecycle) -> None:
+        self._lifecycle = lifecycle
+        self._submit = lifecycle.submit
+
+    def table(self) -> dict[int, Handler]:
+        """Handlers by command number."""
+        high, normal, low = Priority.HIGH, Priority.NORMAL, Priority.LOW
+        return {
+            commands.SUBMIT_JOB: self._submitter(normal, background=False),
+            commands.SUBMIT_JOB_HIGH: self._submitter(high, background=False),
+            commands.SUBMIT_JOB_LOW: self._submitter(low, background=False),
+            commands.SUBMIT_JOB_BG: self._submitter(normal, background=True),
+            commands.SUBMIT_JOB_HIGH_BG: self._submitter(high, background=True),
+            commands.SUBMIT_JOB_LOW_BG: self._submitter(low, background=True),
+            commands.SUBMIT_JOB_EPOCH: self._submit_epoch,
+            commands.SUBMIT_REDUCE_JOB: self._reduce_submitter(background=False),
+            commands.SUBMIT_REDUCE_JOB_BACKGROUND: self._reduce_submitter(background=True),
+            commands.GET_STATUS: self._get_status,
+            commands.GET_STATUS_UNIQUE: self._get_status_unique,
+            commands.OPTION_REQ: self._option,
+            commands.ECHO_REQ: self._echo,
+        }
+
+    def _submitter(self, priority: Priority, *, background: bool) -> Handler:
+        submit = self._submit
+        rank = int(priority)
+
+        def submit_job(peer: Peer, args: Sequence[bytes]) -> None:
+            name, unique_key, payload = args
+            if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
+                peer.send(_too_large(unique_key))
+                return
+            submit(peer, name, unique_key, payload, rank, background=background)
+
+        return submit_job
+
+    def _submit_epoch(self, peer: Peer, args: Sequence[bytes]) -> None:
+        name, unique_key, epoch, payload = args
+        if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
+            peer.send(_too_large(unique_key))
+            return
+        try:
+            due = int(epoch)
+        except ValueError:
+            # gearmand: reads "abc" as 0 and runs the job now, or never answers. Here: an ERROR, nothing is run.
+            peer.send(BAD_EPOCH)
+            return
+        if due > MAX_DUE:
+            peer.send(BAD_EPOCH)
+            return
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=True, due=max(0, due))
+
+    def _reduce_submitter(self, *, background: bool) -> Handler:
+        def submit_reduce_job(peer: Peer, args: Sequence[bytes]) -> None:
+            name, unique_key, reducer, _unused, payload = args
+            if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION or len(reducer) > MAX_FUNCTION:
+                peer.send(_too_large(unique_key))
+                return
+            self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=background, reducer=reducer)
+
+        return submit_reduce_job
+
+    def _get_status(self, peer: Peer, args: Sequence[bytes]) -> None:
+        handle = args[0]
+        job = self._lifecycle.queue.jobs.get(handle)
+        progress = UNKNOWN_PROGRESS if job is None else job.progress()
+        peer.send(response(commands.STATUS_RES, handle, *progress))
+
+    def _get_status_unique(self, peer: Peer, args: Sequence[bytes]) -> None:
+        unique_key = args[0]
+        job = self._lifecycle.queue.find_unique(unique_key)
+        progress = UNKNOWN_PROGRESS if job is None else job.progress()
+        clients = b"%d" % len(job.clients) if job is not None and job.clients else b"0"
+        peer.send(response(commands.STATUS_RES_UNIQUE, unique_key, *progress, clients))
+
+    def _option(self, peer: Peer, args: Sequence[bytes]) -> None:
+        option = args[0]
+        if option.lower() != b"exceptions":
+            peer.send(UNKNOWN_OPTION)
+            return
+        peer.exceptions = True
+        peer.send(response(commands.OPTION_RES, option))
+
+    def _echo(self, peer: Peer, args: Sequence[bytes]) -> None:
+        peer.send(response(commands.ECHO_RES, args[0]))
+
+
+def _too_large(unique_key: bytes) -> bytes:
+    return UNIQUE_TOO_LARGE if len(unique_key) > MAX_UNIQUE_KEY else FUNCTION_TOO_LARGE

@@ -1,0 +1,129 @@
+"""The engine: packets in, bytes into each peer's outbox. It knows no socket and no clock.
+
+How a shell drives it, in this order for everything it reads:
+
+    packets = parser.feed(data)
+    engine.receive(peer, packets)          # or connect, disconnect, committed
+    if engine.wants_tick: rearm(engine.tick(now, wall))
+    for peer in engine.take_dirty(): write(peer.take_outbox()); close it if peer.closing
+    if engine.journal and no group is being applied: apply(engine.journal.take_group()), then engine.committed(...)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.wire.commands import LAST, MALFORMED, OUTCOMES, POISON, TEXT, UNKNOWN, WRONG_MAGIC
+from gearbridge.wire.packets import error
+
+from .admin_commands import AdminCommands
+from .client_commands import ClientCommands
+from .lifecycle import JobLifecycle
+from .peer import Peer
+from .worker_commands import WorkerCommands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gearbridge.records import Operation, StoredJob
+    from gearbridge.wire.parser import Packet
+
+    from .client_commands import Handler
+    from .settings import Settings
+
+NOT_EXPECTED = error(b"INVALID_COMMAND", b"Command not expected")
+MAGIC_EXPECTED = error(b"INVALID_MAGIC", b"Request magic expected")
+TOO_FEW_ARGUMENTS = error(b"INVALID_PACKET", b"Packet has too few arguments")
+
+
+class Engine:
+    """One job server. `durable` says whether its store keeps background jobs over a restart."""
+
+    def __init__(self, settings: Settings, *, durable: bool) -> None:
+        self.lifecycle = JobLifecycle(settings, durable=durable)
+        self.journal = self.lifecycle.journal
+        self.peers: dict[Peer, None] = {}  # in the order they connected
+        self._dirty: list[Peer] = []
+        self._exceptions = settings.exceptions
+        self._table = self._dispatch_table()
+
+    # Called by the shell.
+
+    def connect(self, owner: object, number: int, address: str) -> Peer:
+        """A new connection. `number` is its file descriptor and `address` its IP, as `workers` shows them."""
+        peer = Peer(self._dirty, owner, number, address)
+        peer.exceptions = self._exceptions
+        self.peers[peer] = None
+        return peer
+
+    def receive(self, peer: Peer, packets: Iterable[Packet]) -> None:
+        """Handle what a peer sent, in order. Never raises for anything that came over a wire."""
+        table = self._table
+        for command, args in packets:
+            table[command](peer, args)
+
+    def disconnect(self, peer: Peer) -> None:
+        """The connection is gone; nothing may be written to it any more."""
+        peer.closed = True
+        del self.peers[peer]
+        self.lifecycle.leave(peer)
+
+    def restore(self, stored: Iterable[StoredJob]) -> int:
+        """Take back what the store kept, in order, before the first connection; return how many jobs that was."""
+        count = 0
+        for job in stored:
+            self.lifecycle.restore(job)
+            count += 1
+        return count
+
+    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
+        """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""
+        self.lifecycle.committed(group, errors)
+
+    @property
+    def wants_tick(self) -> bool:
+        """Something timed is new: call `tick` now."""
+        return self.lifecycle.wants_tick
+
+    def tick(self, now: float, wall: float) -> float | None:
+        """Do what is due, and return in how many seconds to call again; None when nothing is planned.
+
+        `now` is in seconds on a clock that never steps, `wall` in seconds since 1970.
+        """
+        return self.lifecycle.tick(now, wall)
+
+    def take_dirty(self) -> list[Peer]:
+        """The peers that have bytes to send or are to be closed, each once. Closed peers are left out."""
+        dirty = [peer for peer in self._dirty if not peer.closed]
+        self._dirty.clear()
+        return dirty
+
+    # The dispatch table: a list indexed by command number, so that finding a handler is one look-up.
+
+    def _dispatch_table(self) -> list[Handler]:
+        table: list[Handler] = [self._unexpected] * OUTCOMES
+        known = ClientCommands(self.lifecycle).table() | WorkerCommands(self.lifecycle).table()
+        for command, handler in known.items():
+            assert 0 < command <= LAST
+            table[command] = handler
+        table[TEXT] = AdminCommands(self.lifecycle, self.peers).line
+        table[WRONG_MAGIC] = _answer(MAGIC_EXPECTED)
+        table[UNKNOWN] = _answer(NOT_EXPECTED)
+        table[MALFORMED] = _answer(TOO_FEW_ARGUMENTS)
+        table[POISON] = _poisoned
+        return table
+
+    def _unexpected(self, peer: Peer, _args: Sequence[bytes]) -> None:
+        peer.send(NOT_EXPECTED)
+
+
+def _answer(packet: bytes) -> Handler:
+    def answer(peer: Peer, _args: Sequence[bytes]) -> None:
+        peer.send(packet)
+
+    return answer
+
+
+def _poisoned(peer: Peer, args: Sequence[bytes]) -> None:
+    peer.send(error(*args))
+    peer.close()

@@ -1,0 +1,106 @@
+"""A job and a function as the queue sees them, and the states a job goes through.
+
+    STORING ──durable──► QUEUED ──taken──► RUNNING ──finished──► GONE
+       │                   ▲                  │
+       └──refused──► GONE  └───worker lost────┘     (any state may go to GONE: cancelled, abandoned)
+
+A background job is STORING, and invisible to workers, until its store says that it is durable.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from gearbridge.records import StoredJob
+
+if TYPE_CHECKING:
+    from .journal import Ticket
+    from .peer import Peer
+
+STORING = 0
+QUEUED = 1
+RUNNING = 2
+GONE = 3
+
+#: What may follow each state; the queue's methods are the only ones that move a job along it.
+TRANSITIONS: dict[int, frozenset[int]] = {
+    STORING: frozenset({QUEUED, GONE}),
+    QUEUED: frozenset({RUNNING, GONE}),
+    RUNNING: frozenset({QUEUED, GONE}),
+    GONE: frozenset(),
+}
+
+
+class Job(StoredJob):
+    """What is stored of a job, and what is only remembered while this process runs."""
+
+    __slots__ = ("background", "clients", "denominator", "numerator", "state", "ticket", "worker")
+
+    def __init__(
+        self,
+        handle: bytes,
+        function: bytes,
+        payload: bytes,
+        unique_key: bytes = b"",
+        priority: int = 1,
+        due: int = 0,
+        attempts: int = 0,
+        reducer: bytes = b"",
+    ) -> None:
+        # Written out, not super().__init__(): this runs once per submitted job.
+        self.handle = handle
+        self.function = function
+        self.payload = payload
+        self.unique_key = unique_key
+        self.priority = priority
+        self.due = due
+        self.attempts = attempts
+        self.reducer = reducer
+        self.background = False  # True: lives on without clients, and is stored where the store is durable
+        self.clients: list[Peer] | None = None  # foreground clients waiting for it; None until there is one
+        self.denominator = 0
+        self.numerator = 0
+        self.state = QUEUED
+        self.ticket: Ticket | None = None  # the reply that waits for its commit, while there is one
+        self.worker: Peer | None = None  # who runs it; set exactly in RUNNING
+
+    def progress(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """Known, running, numerator and denominator, as STATUS_RES wants them."""
+        return b"1", b"1" if self.state == RUNNING else b"0", b"%d" % self.numerator, b"%d" % self.denominator
+
+
+#: What GET_STATUS answers for a handle that names no job: finished and unknown look the same in Gearman.
+UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
+
+
+class Function:
+    """One function's jobs that wait, and who could do them."""
+
+    __slots__ = ("ghosts", "limits", "name", "ready", "running", "sleepers", "total", "uniques", "workers")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.ready: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # by priority
+        self.ghosts = [0, 0, 0]  # how many in `ready` are GONE: removed when they reach the head
+        self.uniques: dict[object, Job] = {}  # unfinished jobs by coalescing key
+        self.total = 0  # jobs that are not GONE
+        self.running = 0
+        self.limits = [0, 0, 0]  # maxqueue by priority; 0 is unlimited
+        self.workers: dict[Peer, int] = {}  # registered, with their timeout in milliseconds (0: none)
+        self.sleepers: dict[Peer, None] = {}  # those of them asleep, in the order they fell asleep
+
+    def queued(self, priority: int) -> int:
+        """How many jobs of this priority wait and may be taken."""
+        return len(self.ready[priority]) - self.ghosts[priority]
+
+    def first(self, priority: int) -> Job | None:
+        """The next job of this priority, left in its place."""
+        ready = self.ready[priority]
+        while ready:
+            job = ready[0]
+            if job.state == QUEUED:
+                return job
+            ready.popleft()
+            self.ghosts[priority] -= 1
+        return None

@@ -1,0 +1,65 @@
+"""What the store has to be told, in order, and the replies that wait until it knows.
+
+The journal gathers operations while the previous commit group is being applied; it does no I/O itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.records import Drop, Operation, Put, StoredJob, Update
+
+if TYPE_CHECKING:
+    from .peer import Peer
+
+#: What an operation without a payload counts for, in bytes, when the journal's size is weighed.
+_OPERATION_SIZE = 100
+
+
+class Ticket:
+    """A reply that waits for a commit. All peers whose submit became this job hold the same ticket."""
+
+    __slots__ = ("peers", "reply")
+
+    def __init__(self) -> None:
+        self.reply: bytes | None = None
+        self.peers: list[Peer] = []
+
+
+class Journal:
+    """The operations of the next commit group."""
+
+    def __init__(self) -> None:
+        self._operations: list[Operation] = []
+        self.size = 0  # bytes that wait in memory for their commit, the group being applied included
+        self._applying = 0  # of which in the group being applied
+
+    def put(self, job: StoredJob) -> None:
+        """Keep this job. Its size counts until its group is committed."""
+        self._operations.append(Put(job))
+        self.size += _OPERATION_SIZE + len(job.payload)
+
+    def update(self, job: StoredJob) -> None:
+        """The job's attempts have changed."""
+        self._operations.append(Update(job.handle, job.attempts))
+        self.size += _OPERATION_SIZE
+
+    def drop(self, handle: bytes) -> None:
+        """The job is done."""
+        self._operations.append(Drop(handle))
+        self.size += _OPERATION_SIZE
+
+    def __bool__(self) -> bool:
+        return bool(self._operations)
+
+    def take_group(self) -> list[Operation]:
+        """What gathered so far, as the commit group to apply now; call `group_done` before taking another."""
+        group = self._operations
+        self._operations = []
+        self._applying = self.size
+        return group
+
+    def group_done(self) -> None:
+        """The group last taken has been applied, or has failed for good."""
+        self.size -= self._applying
+        self._applying = 0

@@ -1,0 +1,276 @@
+"""What happens to jobs: admitted, made durable, given out, lost, ended. Packets go to the peers concerned.
+
+It knows the queue, the journal and the peers; it knows no packet that comes in, no socket and no clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.records import Operation, Put, StoredJob
+from gearbridge.wire import commands
+from gearbridge.wire.packets import NOOP, error, response
+
+from .deadlines import Deadlines
+from .jobs import RUNNING, STORING, Function, Job
+from .journal import Journal, Ticket
+from .queue import JobQueue, coalescing_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .peer import Peer
+    from .settings import Settings
+
+QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
+
+
+class JobLifecycle:
+    """The queue with its journal. `durable` says whether background jobs must be stored before they exist."""
+
+    def __init__(self, settings: Settings, *, durable: bool) -> None:
+        self.settings = settings
+        self.durable = durable
+        self.queue = JobQueue()
+        self.journal = Journal()
+        self.deadlines = Deadlines()
+        self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
+        self._prefix = settings.handle_prefix.encode() + b":"
+        self._number = settings.first_number - 1
+
+    # Into the queue.
+
+    def submit(
+        self,
+        peer: Peer,
+        name: bytes,
+        unique_key: bytes,
+        payload: bytes,
+        priority: int,
+        *,
+        background: bool,
+        due: int = 0,
+        reducer: bytes = b"",
+    ) -> None:
+        """Admit a job, or join the unfinished one with the same unique key; the peer gets or is promised its reply."""
+        queue = self.queue
+        function = queue.functions.get(name) or queue.function(name)
+        key = coalescing_key(unique_key, payload) if unique_key else None
+        if key is not None:
+            twin = function.uniques.get(key)
+            if twin is not None:
+                self._join(peer, twin, background=background)
+                return
+        limit = function.limits[priority]
+        if limit and function.total >= limit:
+            peer.send(QUEUE_FULL)
+            return
+        self._number += 1
+        job = Job(self._prefix + b"%d" % self._number, name, payload, unique_key, priority, due, 0, reducer)
+        queue.add(function, job, key)
+        if background:
+            job.background = True
+            if self.durable:
+                self._store(peer, job)
+                return
+        else:
+            self._attach(peer, job)
+        peer.send(response(commands.JOB_CREATED, job.handle))
+        self._make_ready(job, function)
+
+    def restore(self, stored: StoredJob) -> None:
+        """Take back a job that the store kept from before the start. It counts against no limit."""
+        job = Job(
+            stored.handle,
+            stored.function,
+            stored.payload,
+            stored.unique_key,
+            stored.priority,
+            stored.due,
+            stored.attempts,
+            stored.reducer,
+        )
+        job.background = True
+        function = self.queue.function(job.function)
+        self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
+        self._make_ready(job, function)
+
+    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
+        """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
+        self.journal.group_done()
+        waiting: dict[Peer, None] = {}
+        for index, operation in enumerate(group):
+            if isinstance(operation, Put) and isinstance(operation.job, Job):
+                job = operation.job
+                ticket = job.ticket
+                job.ticket = None
+                if index in errors:
+                    reply = error(b"QUEUE_ERROR", errors[index].encode())
+                    self._refused(job)
+                else:
+                    reply = response(commands.JOB_CREATED, job.handle)
+                    if job.state == STORING:
+                        self._make_ready(job, self.queue.functions[job.function])
+                if ticket is not None:
+                    ticket.reply = reply
+                    waiting.update(dict.fromkeys(ticket.peers))
+        for peer in waiting:
+            peer.release()
+
+    # Out of the queue.
+
+    def finish(self, job: Job) -> None:
+        """The job has ended, well or badly; what its clients are told is the caller's."""
+        if job.background and self.durable:
+            self.journal.drop(job.handle)
+        if job.worker is not None:
+            job.worker.jobs.pop(job.handle, None)
+            self.deadlines.cancel(job)
+        if job.clients:
+            for client in job.clients:
+                client.awaited.pop(job.handle, None)
+        self.queue.remove(job)
+
+    def fail(self, job: Job) -> None:
+        """End the job and tell its clients WORK_FAIL."""
+        tell(job, response(commands.WORK_FAIL, job.handle))
+        self.finish(job)
+
+    def lose(self, job: Job) -> None:
+        """The job's worker is gone or took too long: the job goes to another, unless that happened too often."""
+        worker = job.worker
+        if worker is not None:
+            worker.jobs.pop(job.handle, None)
+        self.deadlines.cancel(job)
+        job.attempts += 1
+        if not job.background and not job.clients:
+            self.finish(job)  # nobody waits for it any more
+            return
+        retries = self.settings.job_retries
+        if retries >= 0 and job.attempts >= max(retries, 1):
+            self.fail(job)
+            return
+        if job.background and self.durable:
+            self.journal.update(job)
+        self.queue.requeue(job)
+        self.wake(self.queue.functions[job.function])
+
+    def leave(self, peer: Peer) -> None:
+        """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""
+        for job in list(peer.jobs.values()):
+            self.lose(job)
+        for job in list(peer.awaited.values()):
+            if job.clients is not None:
+                job.clients.remove(peer)
+            # gearmand: discards a background job too when a foreground client that had joined it leaves. Here such a
+            # job lives on: somebody was promised it.
+            if not job.clients and not job.background and job.state != RUNNING:
+                self.finish(job)
+        peer.awaited.clear()
+        self.forget_abilities(peer)
+
+    # Workers.
+
+    def wake(self, function: Function) -> None:
+        """Tell sleeping workers that there is a job, once per sleep."""
+        sleepers = function.sleepers
+        if not sleepers:
+            return
+        chosen = list(sleepers)
+        if self.settings.worker_wakeup:
+            chosen = chosen[: self.settings.worker_wakeup]
+        for peer in chosen:
+            self.stir(peer)
+            peer.send(NOOP)
+
+    def stir(self, peer: Peer) -> None:
+        """The peer sleeps no more."""
+        peer.sleeping = False
+        for function in peer.functions:
+            function.sleepers.pop(peer, None)
+
+    def forget_abilities(self, peer: Peer) -> None:
+        """The peer can do nothing any more. What it runs stays its own until it ends it or leaves."""
+        if peer.sleeping:
+            self.stir(peer)
+        for function in peer.functions:
+            function.workers.pop(peer, None)
+        peer.functions.clear()
+        peer.turn = 0
+
+    # Time.
+
+    def tick(self, now: float, wall: float) -> float | None:
+        """Do what is due; return in how many seconds something will be, None for never.
+
+        `now` is in seconds on a clock that never steps, `wall` in seconds since 1970.
+        """
+        self.wants_tick = False
+        for job in self.deadlines.expired(now):
+            self.lose(job)
+        for job in self.queue.due_jobs(wall):
+            self.wake(self.queue.functions[job.function])
+        pauses: list[float] = []
+        deadline = self.deadlines.next()
+        if deadline is not None:
+            pauses.append(deadline - now)
+        due = self.queue.next_due()
+        if due is not None:
+            pauses.append(due - wall)
+        return max(0.0, min(pauses)) if pauses else None
+
+    # Inside.
+
+    def _join(self, peer: Peer, job: Job, *, background: bool) -> None:
+        if not background:
+            self._attach(peer, job)
+        elif not job.background:
+            # gearmand acknowledges this one and may lose it: the job it joined was in memory only. Here it becomes a
+            # background job, and is acknowledged when that is durable.
+            job.background = True
+            if self.durable:
+                self._store(peer, job)
+                return
+        # A foreground client may join what is already in the queue, whether or not it is stored yet.
+        if job.ticket is not None and (background or job.state == STORING):
+            peer.hold(job.ticket)
+        else:
+            peer.send(response(commands.JOB_CREATED, job.handle))
+
+    def _attach(self, peer: Peer, job: Job) -> None:
+        if job.handle in peer.awaited:
+            return
+        if job.clients is None:
+            job.clients = [peer]
+        else:
+            job.clients.append(peer)
+        peer.awaited[job.handle] = job
+
+    def _store(self, peer: Peer, job: Job) -> None:
+        job.ticket = Ticket()
+        self.journal.put(job)
+        peer.hold(job.ticket)
+
+    def _refused(self, job: Job) -> None:
+        """The store would not keep the job. Who was promised only a result, before, may still get it."""
+        job.background = False
+        if job.state == STORING:
+            for client in job.clients or ():
+                client.awaited.pop(job.handle, None)  # its submit is answered with the error
+            self.queue.remove(job)
+        elif not job.clients and job.state != RUNNING:
+            self.queue.remove(job)
+
+    def _make_ready(self, job: Job, function: Function) -> None:
+        if self.queue.make_ready(job):
+            if function.sleepers:
+                self.wake(function)
+        else:
+            self.wants_tick = True
+
+
+def tell(job: Job, packet: bytes) -> None:
+    """Send a packet to every client that waits for the job."""
+    if job.clients:
+        for client in job.clients:
+            client.send(packet)

@@ -1,0 +1,158 @@
+"""The job queue. It knows jobs and time as it is told; it knows no packet, socket or clock.
+
+Rules of this file:
+1. A job's state changes here and nowhere else, along `jobs.TRANSITIONS`.
+2. A job that is not GONE is in `jobs`, in its function's `total`, and under its coalescing key if it has one.
+3. Order is by priority over all functions of a worker, then functions take turns, then first come first served.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from .jobs import GONE, QUEUED, RUNNING, STORING, Function, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .peer import Peer
+
+#: A function's ghosts are swept out once there are this many and they are the greater part.
+_SWEEP_AT = 1024
+
+
+def coalescing_key(unique_key: bytes, payload: bytes) -> object:
+    """What makes two jobs of a function one: None for jobs that never coalesce.
+
+    As gearmand: no key, no coalescing; the key "-" stands for the payload itself, unless that is empty.
+    """
+    if unique_key != b"-":
+        return unique_key or None
+    return (payload,) if payload else None
+
+
+class JobQueue:
+    """All jobs of one server that are not finished."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[bytes, Job] = {}  # by handle
+        self.functions: dict[bytes, Function] = {}
+        self._due: list[tuple[int, int, Job]] = []  # heap of jobs whose time has not come
+        self._serial = 0  # keeps jobs due in the same second in order
+
+    def function(self, name: bytes) -> Function:
+        """The function of this name, made known if it was not."""
+        function = self.functions.get(name)
+        if function is None:
+            function = self.functions[name] = Function(name)
+        return function
+
+    def find_unique(self, unique_key: bytes) -> Job | None:
+        """The first unfinished job with this unique key in any function, as GET_STATUS_UNIQUE asks."""
+        for function in self.functions.values():
+            job = function.uniques.get(unique_key)
+            if job is not None:
+                return job
+        return None
+
+    def add(self, function: Function, job: Job, key: object) -> None:
+        """Take in a new job; it is STORING and nobody's until `make_ready`."""
+        job.state = STORING
+        self.jobs[job.handle] = job
+        if key is not None:
+            function.uniques[key] = job
+        function.total += 1
+
+    def make_ready(self, job: Job) -> bool:
+        """STORING to QUEUED. True when a worker may take it now; False when it waits for its due time."""
+        job.state = QUEUED
+        if job.due:
+            self._serial += 1
+            heappush(self._due, (job.due, self._serial, job))
+            return False
+        self.functions[job.function].ready[job.priority].append(job)
+        return True
+
+    def take(self, functions: Sequence[Function], start: int, worker: Peer) -> tuple[Job, int] | None:
+        """QUEUED to RUNNING: the best job among `functions` for this worker, and the index of its function.
+
+        `start` is the index of the function whose turn it is; among equal priorities the search begins there.
+        """
+        count = len(functions)
+        for priority in (0, 1, 2):
+            for turn in range(start, start + count):
+                index = turn if turn < count else turn - count
+                function = functions[index]
+                ready = function.ready[priority]
+                while ready:
+                    job = ready.popleft()
+                    if job.state == QUEUED:
+                        job.state = RUNNING
+                        job.worker = worker
+                        function.running += 1
+                        return job, index
+                    function.ghosts[priority] -= 1
+        return None
+
+    def has_ready(self, functions: Sequence[Function]) -> bool:
+        """Whether `take` would find a job: the same jobs, so that no worker spins between the two."""
+        return any(function.first(priority) is not None for function in functions for priority in (0, 1, 2))
+
+    def requeue(self, job: Job) -> None:
+        """RUNNING to QUEUED, at the tail of its priority, as gearmand; its progress starts again."""
+        function = self.functions[job.function]
+        function.running -= 1
+        job.state = QUEUED
+        job.worker = None
+        job.numerator = job.denominator = 0
+        function.ready[job.priority].append(job)
+
+    def remove(self, job: Job) -> None:
+        """Any state to GONE: finished, cancelled or abandoned. Harmless when it is GONE already."""
+        if job.state == GONE:
+            return
+        function = self.functions[job.function]
+        if job.state == RUNNING:
+            function.running -= 1
+        elif job.state == QUEUED and not job.due:
+            function.ghosts[job.priority] += 1
+            if function.ghosts[job.priority] > _SWEEP_AT:
+                self._sweep(function, job)
+        job.state = GONE
+        job.worker = None
+        function.total -= 1
+        del self.jobs[job.handle]
+        key = coalescing_key(job.unique_key, job.payload)
+        if key is not None and function.uniques.get(key) is job:
+            del function.uniques[key]
+
+    def drop_function(self, name: bytes) -> None:
+        """Forget a function that has neither jobs nor workers."""
+        del self.functions[name]
+
+    def due_jobs(self, wall: float) -> list[Job]:
+        """Move the jobs whose time has come to their queues and return them. `wall` is in seconds since 1970."""
+        ready: list[Job] = []
+        heap = self._due
+        while heap and (heap[0][0] <= wall or heap[0][2].state == GONE):
+            job = heappop(heap)[2]
+            if job.state != QUEUED:
+                continue
+            job.due = 0
+            self.functions[job.function].ready[job.priority].append(job)
+            ready.append(job)
+        return ready
+
+    def next_due(self) -> int | None:
+        """When the next job falls due, in seconds since 1970."""
+        return self._due[0][0] if self._due else None
+
+    def _sweep(self, function: Function, leaving: Job) -> None:
+        ready = function.ready[leaving.priority]
+        if function.ghosts[leaving.priority] * 2 < len(ready):
+            return
+        kept = [job for job in ready if job.state == QUEUED and job is not leaving]
+        ready.clear()
+        ready.extend(kept)
+        function.ghosts[leaving.priority] = 0

@@ -1,0 +1,27 @@
+"""What an operator may decide about how jobs are treated. The shell fills it in; the core only reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Defaults are those of gearmand 2.0.0, except that texts are ours.
+
+    handle_prefix: what every handle begins with; the job's number follows after a colon.
+    first_number: the number of the first job. The shell hands in one that no earlier start can have reached.
+    job_retries: after how many lost workers a job fails; -1 is never, 0 is at the first.
+    worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
+    exceptions: every connection gets WORK_EXCEPTION without asking for it.
+    version: what the admin command `version` answers.
+    process_id: what the admin command `getpid` answers.
+    """
+
+    handle_prefix: str = "H:localhost"
+    first_number: int = 1
+    job_retries: int = -1
+    worker_wakeup: int = 0
+    exceptions: bool = False
+    version: str = "gearbridge"
+    process_id: int = 0

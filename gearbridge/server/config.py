@@ -1,0 +1,48 @@
+"""What a job server can be told at start, each thing said once; the command line reads its help from here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from gearbridge.wire.parser import MAX_PACKET
+
+#: Gearman's registered port.
+PORT = 4730
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """Sizes are in bytes.
+
+    listen: host name or address to listen on; every address the name has is used. Empty is all interfaces.
+    port: TCP port; 0 takes a free one and says which.
+    store: URL of the store; `memory:` keeps jobs in memory only.
+    node: this server's name, part of every handle; the host's name by default.
+    handle_prefix: what handles begin with, instead of "H:" and the node.
+    job_retries: after how many lost workers a job fails; -1 is never.
+    worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
+    exceptions: send WORK_EXCEPTION to every client, asked for or not.
+    max_packet: largest packet taken.
+    max_outbox: how much may wait for a connection that does not read; over it the connection is closed.
+    max_journal: how much may wait for the store; over it connections that submit are not read from.
+    backlog: how many connections the system may hold before they are accepted.
+    """
+
+    listen: str = "localhost"
+    port: int = PORT
+    store: str = "memory:"
+    node: str = ""
+    handle_prefix: str = ""
+    job_retries: int = -1
+    worker_wakeup: int = 0
+    exceptions: bool = False
+    max_packet: int = MAX_PACKET
+    max_outbox: int = 2 * MAX_PACKET
+    max_journal: int = MAX_PACKET
+    backlog: int = 1024
+
+    def prefix(self) -> str:
+        """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""
+        prefix = self.handle_prefix or f"H:{self.node or os.uname().nodename}"
+        return prefix.encode("ascii", "replace").decode().replace(" ", "_")[:45]

@@ -1,0 +1,103 @@
+"""One socket: bytes into the parser and the engine, a peer's outbox out again. It knows no packet.
+
+No task, await, clock or log call per packet; one write per peer for everything that one read caused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, cast
+
+from gearbridge.wire.parser import PacketParser
+
+if TYPE_CHECKING:
+    from gearbridge.core.engine import Engine
+    from gearbridge.core.peer import Peer
+
+
+class Shell(Protocol):
+    """What a connection needs of the service it belongs to."""
+
+    engine: Engine
+    max_packet: int
+    max_outbox: int
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was made."""
+
+    def flush(self, source: Connection | None = None) -> None:
+        """Send what the engine has to say; `source` is the connection that was just read from."""
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """The asyncio side of one peer."""
+
+    __slots__ = ("_paused_for", "_receive", "feed", "peer", "shell", "transport")
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.feed = PacketParser(max_packet=shell.max_packet).feed
+        self._receive = shell.engine.receive
+        self.transport: asyncio.Transport
+        self.peer: Peer
+        self._paused_for: set[str] = set()
+
+    # Called by asyncio.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
+        socket = transport.get_extra_info("socket")
+        address = transport.get_extra_info("peername")
+        self.peer = self.shell.engine.connect(
+            self, socket.fileno() if socket is not None else 0, address[0] if address else "-"
+        )
+        self.shell.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._receive(self.peer, self.feed(data))
+        self.shell.flush(self)
+
+    def eof_received(self) -> bool:
+        return False  # a Gearman peer that sends no more wants no more: close
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.shell.engine.disconnect(self.peer)
+        self.shell.lost(self)
+        self.shell.flush()
+
+    def pause_writing(self) -> None:
+        self.pause("outbox")  # who does not read what we answer may not ask for more
+
+    def resume_writing(self) -> None:
+        self.resume("outbox")
+
+    # Called by the service.
+
+    def write_outbox(self) -> None:
+        """Write what waits for this peer, once."""
+        peer = self.peer
+        transport = self.transport
+        data = peer.take_outbox()
+        if data:
+            transport.write(data)
+            if "outbox" in self._paused_for and transport.get_write_buffer_size() > self.shell.max_outbox:
+                transport.abort()
+                return
+        if peer.closing:
+            transport.close()
+
+    def pause(self, reason: str) -> None:
+        """Read no more until this reason, and every other one, is gone."""
+        if not self._paused_for and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._paused_for.add(reason)
+
+    def resume(self, reason: str) -> None:
+        """This reason not to read is gone."""
+        if reason in self._paused_for:
+            self._paused_for.discard(reason)
+            if not self._paused_for and not self.transport.is_closing():
+                self.transport.resume_reading()

@@ -1,0 +1,212 @@
+"""A running job server, from top to bottom: open the store, replay, listen, serve, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from gearbridge.core.engine import Engine
+from gearbridge.core.settings import Settings
+from gearbridge.stores.registry import store_for
+from gearbridge.version import __version__
+
+from .committer import Committer
+from .connection import Connection
+from .listening import listen, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from socket import socket
+
+    from gearbridge.records import Operation
+    from gearbridge.stores.base import Store
+
+    from .config import ServerConfig
+
+_log = logging.getLogger(__name__)
+
+#: Handles are numbered from the microseconds since this moment (2020-01-01), in seconds since 1970. A server would have
+#: to take a million jobs a second, all its life, for a number to be given again after a restart.
+NUMBER_EPOCH = 1_577_836_800
+#: Seconds after which Python lets the other thread run. The default of 5 ms, met several times in each commit, would
+#: keep every reply waiting while the event loop is busy.
+SWITCH_INTERVAL = 0.0005
+#: New objects before Python looks for garbage. Jobs and packets are freed by reference counting; a queue of a million
+#: jobs need not be walked again and again.
+GC_THRESHOLD = 50_000
+#: Seconds that peers have to take their last replies when the server stops.
+CLOSE_TIMEOUT = 2.0
+
+
+def run(config: ServerConfig) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationError when the server cannot start as told."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with closing(store_for(config.store)) as store:
+        store.open()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(Service(config, store).serve())
+
+
+class Service:
+    """The shell around one engine."""
+
+    def __init__(self, config: ServerConfig, store: Store) -> None:
+        self.config = config
+        self.max_packet = config.max_packet
+        self.max_outbox = config.max_outbox
+        settings = Settings(
+            handle_prefix=config.prefix(),
+            first_number=int((time.time() - NUMBER_EPOCH) * 1_000_000),
+            job_retries=config.job_retries,
+            worker_wakeup=config.worker_wakeup,
+            exceptions=config.exceptions,
+            version=f"gearbridge-{__version__}",
+            process_id=os.getpid(),
+        )
+        self.engine = Engine(settings, durable=store.abilities.durable)
+        self._store = store
+        self._committer = Committer(store, self._applied)
+        self._committing = False
+        self._connections: dict[Connection, None] = {}
+        self._paused: list[Connection] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
+        self._loop: asyncio.AbstractEventLoop
+
+    async def serve(self) -> None:
+        """Everything between the store's opening and its closing."""
+        self._loop = asyncio.get_running_loop()
+        self._replay()
+        sockets = listen(self.config.listen, self.config.port, self.config.backlog)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stop.set)
+        self._committer.start()
+        try:
+            servers = [await self._loop.create_server(lambda: Connection(self), sock=opened) for opened in sockets]
+            self._announce(sockets)
+            self._tick()
+            await stop.wait()
+            for server in servers:
+                server.close()
+        finally:
+            await self._drain()
+
+    # What connections ask of the service.
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was made."""
+        self._connections[connection] = None
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.pop(connection, None)
+
+    def flush(self, source: Connection | None = None) -> None:
+        """Send what the engine has to say, see to its timer, and give the store what gathered."""
+        engine = self.engine
+        for peer in engine.take_dirty():
+            peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is the Connection that `connect` was given
+        if engine.wants_tick:
+            self._tick()
+        journal = engine.journal
+        if journal:
+            if not self._committing:
+                # Not at once: what other sockets of this round of the loop have to say joins the same group.
+                self._committing = True
+                self._loop.call_soon(self._commit)
+            if journal.size > self.config.max_journal and source is not None:
+                source.pause("journal")
+                self._paused.append(source)
+        if self._flushed is not None:
+            self._flushed.set()
+
+    # Commit groups.
+
+    def _commit(self) -> None:
+        self._committer.apply(self.engine.journal.take_group())
+
+    def _applied(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
+        self._loop.call_soon_threadsafe(self._committed, group, errors)
+
+    def _committed(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
+        if errors:
+            _log.error("%d background jobs were refused: %s", len(errors), next(iter(errors.values())))
+        self.engine.committed(group, errors)
+        self._committing = bool(self.engine.journal)
+        if self._committing:
+            self._commit()
+        if self._paused and self.engine.journal.size <= self.config.max_journal:
+            paused, self._paused = self._paused, []
+            for connection in paused:
+                connection.resume("journal")
+        self.flush()
+
+    # Time.
+
+    def _tick(self) -> None:
+        pause = self.engine.tick(time.monotonic(), time.time())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if pause is not None:
+            # Wall clocks step: look again within the minute, whatever is planned.
+            self._timer = self._loop.call_later(min(pause, 60.0), self._timed)
+
+    def _timed(self) -> None:
+        self._timer = None
+        self._tick()
+        self.flush()
+
+    # Start and stop.
+
+    def _replay(self) -> None:
+        count = self.engine.restore(self._store.replay())
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 100)
+        if count:
+            _log.info("%d jobs are back from the store", count)
+
+    def _announce(self, sockets: list[socket]) -> None:
+        where = ", ".join(shown(opened) for opened in sockets)
+        kept = "memory only: they end with this server" if self.config.store == "memory:" else self.config.store
+        print(f"gearbridge server listening on {where}; jobs are kept in {kept}", file=sys.stderr, flush=True)
+
+    async def _drain(self) -> None:
+        """Take nothing more in, have the store write what is left, let replies out, close."""
+        for connection in self._connections:
+            connection.pause("stopping")
+        await self._until(lambda: not self._committing)
+        for connection in list(self._connections):
+            connection.transport.close()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._until(lambda: not self._connections)
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.transport.abort()
+        # Jobs of workers that left went back to the queue, one attempt older, and that is written too.
+        await self._until(lambda: not self._connections and not self._committing)
+        self._committer.stop()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that only a flush can have changed."""
+        while not condition():
+            self._flushed = asyncio.Event()
+            await self._flushed.wait()
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  it does not install everywhere
+    except ImportError:
+        return None
+    return uvloop.Loop

@@ -1,0 +1,1 @@
+"""Where background jobs outlive the process: blocking drivers behind one small interface."""

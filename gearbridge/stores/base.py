@@ -1,0 +1,47 @@
+"""What a store is. Blocking on purpose: drivers stay plain, and the thread they run in is the committer's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gearbridge.records import Operation, StoredJob
+
+
+class Abilities(NamedTuple):
+    """What a store promises.
+
+    durable: what `apply` has returned for survives kill -9 of this process; a store without it keeps nothing.
+    transactional: a group is applied whole or not at all.
+    max_payload: largest payload in bytes; None is no limit of the store's own.
+    """
+
+    durable: bool
+    transactional: bool
+    max_payload: int | None = None
+
+
+class Store(Protocol):
+    """Calls come one at a time, `open` first, from one thread at a time. Failures are raised as StoreError."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this store promises."""
+
+    def open(self) -> None:
+        """Connect, create or check what is needed. Raises ConfigurationError when the store cannot be used so."""
+
+    def replay(self) -> Iterator[StoredJob]:
+        """The jobs kept from before, in order of submission."""
+
+    def apply(self, group: Sequence[Operation]) -> None:
+        """Do the operations, in order of their meaning; where transactional, all or none. Return when durable.
+
+        A Put of a handle that is there already changes nothing, and a Drop or Update of one that is not either: so
+        a group may be applied again when it is not known whether it was.
+        """
+
+    def close(self) -> None:
+        """Release everything; harmless when not open."""
