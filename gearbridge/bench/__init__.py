@@ -1,0 +1,1 @@
+"""A load on any Gearman server, gearmand included, and what it measured."""

@@ -1,0 +1,59 @@
+"""`gearbridge bench`: a load on any Gearman server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from gearbridge.bench import load
+from gearbridge.client.connection import parse_servers
+
+if TYPE_CHECKING:
+    from gearbridge.bench.load import Phase
+
+
+@click.command("bench")
+@click.option("--servers", metavar="HOST:PORT", default="127.0.0.1:4730", help="The server to measure (one).")
+@click.option("--jobs", type=click.IntRange(1), default=100_000, help="How many background jobs.")
+@click.option("--size", type=click.IntRange(0), default=64, help="Payload of each, in bytes.")
+@click.option("--connections", type=click.IntRange(1), default=4, help="Connections that submit.")
+@click.option("--in-flight", type=click.IntRange(1), default=100, help="Unanswered submits on each of them.")
+@click.option("--workers", type=click.IntRange(0), default=16, help="Workers that take the jobs afterwards; 0: none.")
+@click.option(
+    "--function", metavar="NAME", default="gearbridge_bench", help="The function; it must have no other jobs."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    servers: str, jobs: int, size: int, connections: int, in_flight: int, workers: int, function: str, *, as_json: bool
+) -> None:
+    """Submit background jobs to a Gearman server, then work them off; print jobs/s and latencies.
+
+    Works with any Gearman server, gearmand included. The jobs are real: on a server that keeps jobs they are written
+    and deleted. Do not point it at a server in use.
+
+    \b
+    Example:
+      gearbridge bench --servers 127.0.0.1:4730 --jobs 20000
+    """
+    addresses = parse_servers(servers)
+    if len(addresses) != 1:
+        raise click.UsageError("bench measures one server at a time")
+    name = function.encode()
+    phases = {"submit": load.submit(addresses[0], name, jobs, size, connections, in_flight)}
+    if not as_json:
+        _print("submit", phases["submit"], f"{connections} connections, {in_flight} in flight")
+    if workers:
+        phases["work"] = load.work(addresses[0], name, jobs, workers)
+        if not as_json:
+            _print("work", phases["work"], f"{workers} workers")
+    if as_json:
+        click.echo(json.dumps({phase: {"rate": one.rate, **one._asdict()} for phase, one in phases.items()}))
+
+
+def _print(name: str, phase: Phase, how: str) -> None:
+    click.echo(
+        f"{name:<7}{phase.jobs:>9,} jobs {phase.rate:>10,.0f} jobs/s   "
+        f"p50 {phase.p50 * 1000:8.3f} ms   p99 {phase.p99 * 1000:8.3f} ms   ({how})"
+    )
