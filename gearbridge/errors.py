@@ -1,17 +1,17 @@
 """Every exception gearbridge raises.
 
     GearbridgeError
-    ├── ProtocolError            bytes that are not the Gearman protocol
-    ├── ConfigurationError       an option, URL or file that cannot be used
-    ├── StoreError               the store could not do what was asked
-    │   └── JobTooLarge          ... and never will for this job: it is over the store's limit
-    ├── ServersUnreachable       none of the servers answers
-    ├── ConnectionLost           the server went away in the middle of a conversation
-    ├── ReplyTimeout             the server did not answer in time
-    ├── ServerError              the server answered with an ERROR packet
-    └── JobError
-        ├── JobFailed            the worker sent WORK_FAIL
-        └── JobException         the worker sent WORK_EXCEPTION
+    |-- ProtocolError            bytes that are not the Gearman protocol
+    |-- ConfigurationError       an option, URL or file that cannot be used
+    |-- StoreError               the store could not do what was asked
+    |   `-- JobTooLarge          ... and never will for this job: it is over the store's limit
+    |-- ServersUnreachable       none of the servers answers
+    |-- ConnectionLost           the server went away in the middle of a conversation
+    |-- ReplyTimeout             the server did not answer in time
+    |-- ServerError              the server answered with an ERROR packet
+    `-- JobError
+        |-- JobFailed            the worker sent WORK_FAIL
+        `-- JobException         the worker sent WORK_EXCEPTION
 
 This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
 """

@@ -61,8 +61,10 @@ class Client:
     ) -> None:
         addresses = parse_servers(servers)
         self.servers = tuple(map(str, addresses))
+        self.connect_timeout = connect_timeout
         self.reply_timeout = reply_timeout
-        self._links = Links(addresses, connect_timeout, on_wait)
+        # The timeouts are looked up when they matter: a change holds from the next connect or call on.
+        self._links = Links(addresses, lambda: self.connect_timeout, on_wait)
 
     def do(
         self,
