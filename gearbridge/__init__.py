@@ -1,0 +1,45 @@
+"""Gearman's polyglot workers, with your database as the queue: the names that a Python program needs.
+
+`gearbridge.sqlite` is imported by itself. Importing this package loads the standard library only.
+"""
+
+from .client.client import Client, JobStatus
+from .client.job import Job
+from .client.worker import Worker
+from .errors import (
+    ConfigurationError,
+    ConnectionLost,
+    GearbridgeError,
+    JobError,
+    JobException,
+    JobFailed,
+    JobTooLarge,
+    ProtocolError,
+    ReplyTimeout,
+    ServerError,
+    ServersUnreachable,
+    StoreError,
+)
+from .records import Priority
+from .version import __version__
+
+__all__ = [
+    "Client",
+    "ConfigurationError",
+    "ConnectionLost",
+    "GearbridgeError",
+    "Job",
+    "JobError",
+    "JobException",
+    "JobFailed",
+    "JobStatus",
+    "JobTooLarge",
+    "Priority",
+    "ProtocolError",
+    "ReplyTimeout",
+    "ServerError",
+    "ServersUnreachable",
+    "StoreError",
+    "Worker",
+    "__version__",
+]

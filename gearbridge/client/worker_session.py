@@ -1,0 +1,95 @@
+"""The worker's half of one connection: grab, sleep, wake, finish. It knows no socket, no clock and no other server.
+
+Rules of this file:
+1. One job at a time: GRAB_JOB_UNIQ is sent only when no answer to the last one is due and no job is in hand.
+2. Right behind a job's end goes GRAB_JOB_UNIQ or PRE_SLEEP, in the same bytes. gearmand stops the job's timer
+   (CAN_DO_TIMEOUT) only then; a timer left behind fires on freed memory there.
+3. A job ends with one packet. WORK_EXCEPTION ends it too: gearmand answers a WORK_FAIL behind it with JOB_NOT_FOUND,
+   and itself makes WORK_FAIL of it for clients that did not ask for exceptions.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from ..errors import ProtocolError
+from ..wire import commands as c
+from ..wire.packets import GRAB_JOB_UNIQ, PRE_SLEEP, RESPONSE_MAGIC, request
+from ..wire.parser import Packet, PacketParser
+from .session import MAX_BODY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class State(Enum):
+    """What a worker's connection is at."""
+
+    AWAKE = "may ask for a job"
+    ASKED = "waits for the answer to GRAB_JOB_UNIQ"
+    BUSY = "has a job in hand"
+    ASLEEP = "will be woken by NOOP"
+
+
+class WorkerSession:
+    """One connection's conversation. Every method but `receive` returns bytes that must be sent, in order."""
+
+    __slots__ = ("_parser", "handle", "state")
+
+    def __init__(self) -> None:
+        self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
+        self.state = State.AWAKE
+        self.handle = b""  # of the job in hand
+
+    def introduce(self, client_id: bytes, functions: Mapping[bytes, float | None]) -> bytes:
+        """Tell who this worker is and what it can do. `functions` gives each one's timeout in seconds, or None."""
+        packets = [request(c.SET_CLIENT_ID, client_id)]
+        for function, timeout in functions.items():
+            if timeout is None:
+                packets.append(request(c.CAN_DO, function))
+            else:
+                packets.append(request(c.CAN_DO_TIMEOUT, function, b"%d" % math.ceil(timeout * 1000)))
+        return b"".join(packets)
+
+    def grab(self) -> bytes:
+        """Ask for a job."""
+        assert self.state is State.AWAKE
+        self.state = State.ASKED
+        return GRAB_JOB_UNIQ
+
+    def sleep(self) -> bytes:
+        """Ask to be woken when there is a job; the server wakes at once if there is one already."""
+        assert self.state is State.AWAKE
+        self.state = State.ASLEEP
+        return PRE_SLEEP
+
+    def finish(self, command: int, *args: bytes, grab: bool) -> bytes:
+        """End the job in hand by WORK_COMPLETE, WORK_FAIL or WORK_EXCEPTION; then grab the next one, or sleep."""
+        assert self.state is State.BUSY
+        packet = request(command, self.handle, *args)
+        self.state = State.AWAKE
+        self.handle = b""
+        return packet + (self.grab() if grab else self.sleep())
+
+    def receive(self, data: bytes) -> list[Packet]:
+        """Take bytes from the server; return its packets: JOB_ASSIGN_UNIQ, NO_JOB, NOOP or ERROR. Raises ProtocolError.
+
+        `state` is then what the last packet made it. An ERROR changes nothing: it is about something sent before,
+        usually a job that the server had given to another worker meanwhile.
+        """
+        packets = self._parser.feed(data)
+        for command, args in packets:
+            if command == c.JOB_ASSIGN_UNIQ and self.state is State.ASKED:
+                self.state = State.BUSY
+                self.handle = args[0]
+            elif command == c.NO_JOB and self.state is State.ASKED:
+                self.state = State.AWAKE
+            elif command == c.NOOP:
+                if self.state is State.ASLEEP:
+                    self.state = State.AWAKE
+            elif command != c.ERROR:
+                came = c.name_of(command) if command else "text"
+                raise ProtocolError(f"the server sent {came} while this worker {self.state.value}")
+        return packets
