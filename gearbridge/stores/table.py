@@ -96,6 +96,9 @@ class TableStore:
             self._connection = self._engine.connect()
             with self._connection.begin():
                 create_or_check(self._connection)
+        except ConfigurationError:
+            self.close()
+            raise
         except SQLAlchemyError as error:
             self.close()
             raise ConfigurationError(f"cannot open the store {self._shown_url()}: {reason(error)}") from error
