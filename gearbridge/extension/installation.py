@@ -14,9 +14,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OLDEST = 15
 _BINARIES = ("postgres", "initdb", "pg_config")
@@ -42,12 +45,12 @@ class Installation(NamedTuple):
         return self.share / "extension"
 
 
-def find_installation() -> Installation:
-    """Find the newest PostgreSQL (15 or later) that has PL/Python: on the usual paths, then on PATH.
+def find_installation(searched: Sequence[str] = _SEARCHED) -> Installation:
+    """Find the newest PostgreSQL (15 or later) that has PL/Python: in the directories `searched`, then on PATH.
 
     Raises ConfigurationError, which names what to install, where there is none.
     """
-    directories = [path for pattern in _SEARCHED for path in Path("/").glob(pattern.lstrip("/"))]
+    directories = [path for pattern in searched for path in Path("/").glob(pattern.lstrip("/"))]
     on_path = shutil.which("pg_config")
     if on_path:
         directories.append(Path(on_path).resolve().parent)

@@ -1,0 +1,77 @@
+"""`gearbridge db`: the extensions in a PostgreSQL database. What happens is the extension package's business."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gearbridge.extension import install as extension
+
+_database = click.option(
+    "--database",
+    metavar="URL",
+    required=True,
+    envvar="GEARBRIDGE_DATABASE",
+    show_envvar=True,
+    help="The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq).",
+)
+
+
+def _report(line: str) -> None:
+    click.echo(line)
+
+
+@click.group("db")
+def command() -> None:
+    """Install the gman_* functions into a PostgreSQL database, look after them, take them out again."""
+
+
+@command.command()
+@_database
+@click.option(
+    "--direct/--no-direct",
+    default=True,
+    help="With or without gearbridge_direct, the functions in PL/Python (gman_do and so on), which need a superuser.",
+)
+def install(database: str, direct: bool) -> None:
+    """Put the extensions' files into place and create the extensions, or update them.
+
+    The files go into the server's directory of extensions, which must be on this machine for that, and writable (as
+    root, where PostgreSQL came with the system). Where it is not, this tells how to do it by hand.
+
+    \b
+    Example:
+      sudo gearbridge db install --database postgresql://postgres:PASSWORD@localhost/shop
+    """
+    extension.install(database, _report, direct=direct)
+    if direct:
+        click.echo("Try it: SELECT gman_servers_set('127.0.0.1:4730'); SELECT gman_ping();")
+
+
+@command.command()
+@_database
+def check(database: str) -> None:
+    """Say of each thing that must be there whether it is; the exit status is 1 where one is not.
+
+    \b
+    Example:
+      gearbridge db check --database postgresql:///shop
+    """
+    findings = extension.check(database)
+    for finding in findings:
+        click.echo(f"OK   {finding.text}" if finding.good else f"NO   {finding.text}; {finding.remedy}")
+    sys.exit(0 if all(finding.good for finding in findings) else 1)
+
+
+@command.command()
+@_database
+@click.confirmation_option(prompt="Drop the extensions gearbridge_direct and gearbridge from this database?")
+def uninstall(database: str) -> None:
+    """Drop the extensions from the database. The server's files stay, for its other databases.
+
+    \b
+    Example:
+      gearbridge db uninstall --yes --database postgresql:///shop
+    """
+    extension.uninstall(database, _report)

@@ -1,0 +1,62 @@
+"""`python -m gearbridge.extension`: build the extensions' files, or check their sources."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import ConfigurationError
+from .assemble import EXTENSIONS
+from .build import assembled, build
+from .lint import lint
+
+
+@click.group()
+def main() -> None:
+    """Build the PostgreSQL extensions gearbridge and gearbridge_direct from their sources."""
+
+
+@main.command("build")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/extension"),
+    show_default=True,
+    help="Directory for the control files and scripts; made if need be.",
+)
+def build_command(output: Path) -> None:
+    """Write the control files and the scripts of both extensions.
+
+    Copy them into SHAREDIR/extension of a PostgreSQL server (pg_config --sharedir tells where that is), then run
+    CREATE EXTENSION gearbridge_direct CASCADE there.
+
+    \b
+    Example:
+      python -m gearbridge.extension build --output /tmp/gearbridge
+    """
+    for path in build(output):
+        click.echo(path)
+
+
+@main.command("lint")
+def lint_command() -> None:
+    """Check every function: volatility, parallel safety, search_path, comment, and who may execute it."""
+    found = [complaint for extension in EXTENSIONS for complaint in lint(_script(extension))]
+    for complaint in found:
+        click.echo(complaint, err=True)
+    if found:
+        sys.exit(1)
+    click.echo("OK")
+
+
+def _script(extension: str) -> str:
+    return next(text for name, text in assembled((extension,)).items() if name.endswith(".sql"))
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m gearbridge.extension")
+    except ConfigurationError as error:
+        sys.exit(f"gearbridge.extension: {error}")

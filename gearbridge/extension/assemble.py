@@ -1,0 +1,102 @@
+"""Assembles an extension: a manifest in, the text of its script out. It reads no file itself and knows no PostgreSQL.
+
+A manifest is SQL with these lines of its own:
+
+    \\i NAME              the text of sql/NAME
+    \\embed MODULE PATH   one row of a VALUES list: the module's name, and the file's text verbatim, in dollar quotes
+
+Rules of this file:
+1. What is embedded comes out as it went in. What PostgreSQL would change on the way is refused: `@extschema@` and the
+   like, and anything but ASCII, because a database in LATIN1 takes the same script.
+2. `@version@` in SQL and control files is the version of the package, which is stated once, in gearbridge/version.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import groupby
+
+from ..errors import ConfigurationError
+
+#: Gives the text of a source by its name in the repository.
+Read = Callable[[str], str]
+
+EXTENSIONS = ("gearbridge", "gearbridge_direct")
+
+_DIRECTIVE = re.compile(r"\\(i|embed)\s+(.+)")
+
+
+def assemble(extension: str, version: str, read: Read) -> dict[str, str]:
+    """The files of one extension, by name: its control file and its script.
+
+    Raises ConfigurationError for a source that cannot be embedded.
+    """
+    guard = f'\\echo Use "CREATE EXTENSION {extension}" to load this file. \\quit\n'
+    made = f"-- {extension} {version}, made by `python -m gearbridge.extension build`: change its sources instead.\n"
+    control = read(f"sql/{extension}.control")
+    files = {
+        f"{extension}.control": control.replace("@version@", version),
+        f"{extension}--{version}.sql": made + guard + expand(f"sql/{extension}.sql", version, read),
+    }
+    for name, text in files.items():
+        _demand_ascii(name, text)
+    return files
+
+
+def expand(name: str, version: str, read: Read) -> str:
+    """The text of an SQL source with its `\\i` and `\\embed` lines carried out."""
+    out: list[str] = []
+    lines = read(name).splitlines(keepends=True)
+    for embedding, group in groupby(lines, key=lambda line: line.startswith("\\embed")):
+        if embedding:
+            out.append(",\n".join(_embed(line, read) for line in group) + "\n")
+            continue
+        for line in group:
+            if line.startswith("\\i "):
+                out.append(expand(f"sql/{_arguments(line)[0]}", version, read))
+            else:
+                out.append(line.replace("@version@", version))
+    return "".join(out)
+
+
+def embedded_modules(name: str, read: Read) -> dict[str, str]:
+    """Which files an SQL source embeds: module name to source name, in order."""
+    lines = [_arguments(line) for line in read(name).splitlines() if line.startswith("\\embed")]
+    return {arguments[0]: arguments[1] for arguments in lines}
+
+
+def quote(text: str, name: str = "source") -> str:
+    """The text as an SQL literal in dollar quotes, with a tag that the text does not contain."""
+    number = 0
+    tag = f"${name}$"
+    while tag in text:
+        number += 1
+        tag = f"${name}{number}$"
+    return f"{tag}{text}{tag}"
+
+
+def _embed(line: str, read: Read) -> str:
+    module, path = _arguments(line)
+    text = read(path)
+    _demand_ascii(path, text)
+    if "@ext" in text:
+        raise ConfigurationError(f"{path} contains '@ext', which PostgreSQL may replace in an extension's script")
+    return f"    ('{module}', {quote(text)})"
+
+
+def _arguments(line: str) -> list[str]:
+    match = _DIRECTIVE.fullmatch(line.strip())
+    arguments = match.group(2).split() if match else []
+    if not match or len(arguments) != (1 if match.group(1) == "i" else 2):
+        raise ConfigurationError(f"not a line for a manifest: {line.strip()}")
+    return arguments
+
+
+def _demand_ascii(name: str, text: str) -> None:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.isascii():
+            strange = next(char for char in line if not char.isascii())
+            raise ConfigurationError(
+                f"{name}, line {number}: {strange!r} is not ASCII, so not every database can take it"
+            )

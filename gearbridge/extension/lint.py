@@ -1,0 +1,127 @@
+"""What we demand of every SQL function, checked with PostgreSQL's own parser. It reads scripts and runs none.
+
+The rules:
+1. Volatility and parallel safety are declared, so that nobody gets the default by forgetting.
+2. search_path is pinned to `pg_catalog, pg_temp`: what the caller has in his path is never called.
+3. There is a COMMENT ON with an example, and a word on what ROLLBACK does: help is in the database itself.
+4. The script says who may execute it: EXECUTE is revoked from PUBLIC, or granted to it deliberately. PL/Python is never
+   for PUBLIC.
+5. A SECURITY DEFINER function names nothing without its schema, in SQL as in the SQL inside its Python.
+"""
+
+from __future__ import annotations
+
+import ast as python
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pglast
+from pglast.visitors import Visitor
+
+from .signatures import SqlFunction, parse_functions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEARCH_PATH = ("pg_catalog", "pg_temp")
+
+
+def lint(script: str) -> list[str]:
+    """Check an assembled script; return a line for each fault, naming the function and what to do."""
+    return [f"{function.identity}: {fault}" for function in parse_functions(script) for fault in _faults(function)]
+
+
+def _faults(function: SqlFunction) -> Iterator[str]:
+    if function.volatility is None:
+        yield "declare IMMUTABLE, STABLE or VOLATILE"
+    if function.parallel is None:
+        yield "declare PARALLEL SAFE, RESTRICTED or UNSAFE"
+    if function.search_path != SEARCH_PATH:
+        yield "pin it: SET search_path = pg_catalog, pg_temp"
+    if function.comment is None:
+        yield "has no COMMENT ON"
+    elif "\nExample: " not in function.comment:
+        yield "its comment has no line that begins with 'Example: '"
+    elif "ROLLBACK" not in function.comment:
+        yield "its comment does not say what ROLLBACK does"
+    if function.public is None:
+        yield "say who may execute it: REVOKE EXECUTE ON FUNCTION ... FROM PUBLIC"
+    elif function.public and function.language.startswith("plpython"):
+        yield "PL/Python is not for everybody: REVOKE EXECUTE ON FUNCTION ... FROM PUBLIC"
+    if function.security_definer:
+        for name in unqualified_names(function):
+            yield f"is SECURITY DEFINER and names {name} without its schema"
+
+
+def unqualified_names(function: SqlFunction) -> list[str]:
+    """The tables and functions that a function's body names without a schema, sorted."""
+    names: set[str] = set()
+    for statement in _sql_of(function):
+        finder = _Names()
+        finder(pglast.parse_sql(statement))
+        names |= finder.functions | (finder.tables - finder.common)
+    return sorted(names)
+
+
+class _Names(Visitor):
+    """Collects what is named without a schema; `common` are the names that WITH gives."""
+
+    def __init__(self) -> None:
+        self.tables: set[str] = set()
+        self.common: set[str] = set()
+        self.functions: set[str] = set()
+
+    def visit_CommonTableExpr(self, _: Any, node: Any) -> None:  # noqa: N802  pglast's naming
+        self.common.add(node.ctename)
+
+    def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802  pglast's naming
+        if node.schemaname is None:
+            self.tables.add(node.relname)
+
+    def visit_FuncCall(self, _: Any, node: Any) -> None:  # noqa: N802  pglast's naming
+        # EXTRACT() and the like are syntax: for those the parser itself puts pg_catalog before the name.
+        if len(node.funcname) == 1:
+            self.functions.add(node.funcname[0].sval + "()")
+
+
+def _sql_of(function: SqlFunction) -> Iterator[str]:
+    """Every SQL statement or expression in a body, as a statement."""
+    if function.language == "sql":
+        yield function.body
+    elif function.language == "plpgsql":
+        declared = f"CREATE FUNCTION f({', '.join(function.parameters)}) RETURNS {function.returns or 'void'}"
+        tree = json.loads(pglast.parser.parse_plpgsql_json(f"{declared} LANGUAGE plpgsql AS {_quoted(function.body)}"))
+        yield from _plpgsql_queries(tree)
+    elif function.language.startswith("plpython"):
+        tree = python.parse("def body():\n" + textwrap.indent(function.body, "    "))
+        for call in python.walk(tree):
+            if isinstance(call, python.Call) and python.unparse(call.func) in {"plpy.execute", "plpy.prepare"}:
+                query = call.args[0]
+                if isinstance(query, python.Constant) and isinstance(query.value, str):
+                    yield query.value
+
+
+def _quoted(body: str) -> str:
+    return "'" + body.replace("'", "''") + "'"
+
+
+def _plpgsql_queries(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "PLpgSQL_expr":
+                text = value["query"]
+                yield text if _parses(text) else f"SELECT {text.partition(':=')[2] or text}"
+            else:
+                yield from _plpgsql_queries(value)
+    elif isinstance(node, list):
+        for one in node:
+            yield from _plpgsql_queries(one)
+
+
+def _parses(text: str) -> bool:
+    try:
+        pglast.parse_sql(text)
+    except pglast.parser.ParseError:
+        return False
+    return True

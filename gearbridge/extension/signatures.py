@@ -1,0 +1,116 @@
+"""The functions of an assembled script as PostgreSQL's own parser sees them: signature, options, comment, rights.
+
+It judges nothing: lint.py does, and reference.py makes a page of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pglast
+from pglast import ast
+from pglast.enums import FunctionParameterMode, GrantTargetType, ObjectType, RoleSpecType
+from pglast.stream import RawStream
+
+_FUNCTIONS = (ObjectType.OBJECT_FUNCTION, ObjectType.OBJECT_PROCEDURE, ObjectType.OBJECT_ROUTINE)
+_INPUT_MODES = (
+    FunctionParameterMode.FUNC_PARAM_DEFAULT,
+    FunctionParameterMode.FUNC_PARAM_IN,
+    FunctionParameterMode.FUNC_PARAM_INOUT,
+    FunctionParameterMode.FUNC_PARAM_VARIADIC,
+)
+
+
+class Identity(NamedTuple):
+    """What tells one function from another: its name as written, and the types of what goes in."""
+
+    name: str
+    types: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.types)})"
+
+
+class SqlFunction(NamedTuple):
+    """One CREATE FUNCTION or PROCEDURE with what the script says of it elsewhere.
+
+    `volatility` and `parallel` are None where they are not declared, `search_path` where it is not pinned, `comment`
+    where there is none. `public` tells whether everybody may execute it, None where the script does not say.
+    """
+
+    identity: Identity
+    parameters: tuple[str, ...]
+    returns: str | None
+    language: str
+    volatility: str | None
+    parallel: str | None
+    strict: bool
+    security_definer: bool
+    search_path: tuple[str, ...] | None
+    body: str
+    comment: str | None
+    public: bool | None
+
+
+def parse_functions(script: str) -> list[SqlFunction]:
+    """Read an extension's script; the functions come in its order. Raises pglast.Error where it is not SQL."""
+    statements: list[Any] = [raw.stmt for raw in pglast.parse_sql(_without_psql(script))]  # its fields may all be None
+    comments: dict[Identity, str] = {}
+    public: dict[Identity, bool] = {}
+    for statement in statements:
+        if isinstance(statement, ast.CommentStmt) and statement.objtype in _FUNCTIONS:
+            comments[_identity(statement.object)] = statement.comment or ""
+        elif isinstance(statement, ast.GrantStmt) and _is_about_public_execution(statement):
+            public |= {_identity(one): bool(statement.is_grant) for one in statement.objects or ()}
+    made = [statement for statement in statements if isinstance(statement, ast.CreateFunctionStmt)]
+    return [_read(statement, comments, public) for statement in made]
+
+
+def _without_psql(script: str) -> str:
+    lines = ["" if line.startswith("\\echo") else line for line in script.splitlines()]
+    return "\n".join(lines).replace("@extschema@", "public")
+
+
+def _read(statement: Any, comments: dict[Identity, str], public: dict[Identity, bool]) -> SqlFunction:
+    parameters = statement.parameters or ()
+    inputs = [one for one in parameters if one.mode in _INPUT_MODES]
+    identity = Identity(_name(statement.funcname), tuple(_sql(one.argType) for one in inputs))
+    search_path: tuple[str, ...] | None = None
+    options: dict[str, Any] = {}
+    for option in statement.options or ():
+        if option.defname != "set":
+            options[option.defname] = option.arg
+        elif option.arg.name == "search_path" and option.arg.args:
+            search_path = tuple(one.val.sval for one in option.arg.args)
+    return SqlFunction(
+        identity,
+        tuple(_sql(one) for one in parameters),
+        _sql(statement.returnType) if statement.returnType else None,
+        options["language"].sval,
+        options["volatility"].sval if "volatility" in options else None,
+        options["parallel"].sval if "parallel" in options else None,
+        "strict" in options and bool(options["strict"].boolval),
+        "security" in options and bool(options["security"].boolval),
+        search_path,
+        options["as"][0].sval if "as" in options else "",
+        comments.get(identity),
+        public.get(identity),
+    )
+
+
+def _identity(named: Any) -> Identity:
+    return Identity(_name(named.objname), tuple(_sql(one) for one in named.objargs or ()))
+
+
+def _name(parts: Any) -> str:
+    return ".".join(part.sval for part in parts)
+
+
+def _sql(node: Any) -> str:
+    return str(RawStream()(node))
+
+
+def _is_about_public_execution(statement: Any) -> bool:
+    named = statement.targtype == GrantTargetType.ACL_TARGET_OBJECT and statement.objtype in _FUNCTIONS
+    execution = not statement.privileges or any(one.priv_name == "execute" for one in statement.privileges)
+    return named and execution and any(one.roletype == RoleSpecType.ROLESPEC_PUBLIC for one in statement.grantees)

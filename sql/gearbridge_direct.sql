@@ -1,0 +1,25 @@
+-- gearbridge_direct: jobs straight to the job server, from PL/Python.
+-- Read from top to bottom, this file is the extension's table of contents.
+--
+-- How a session uses it: say once where the job servers are (gman_servers_set), then submit. The session keeps one
+-- connection, opened by the first call. What these functions do, they do at once: ROLLBACK does not take it back.
+--
+-- Nobody but the owner may call any of it until an administrator grants it:
+--     GRANT EXECUTE ON FUNCTION gearbridge._load(), gman_do_background(text, text, text) TO application;
+
+-- Group: the Python behind it
+-- The client that Python programs use, embedded as it is; nothing needs to be installed into the server's Python.
+\i gearbridge_direct/_modules.sql
+\i gearbridge_direct/_load.sql
+
+-- Group: where the job servers are
+\i gearbridge_direct/gman_servers_set.sql
+\i gearbridge_direct/gman_servers.sql
+\i gearbridge_direct/gman_ping.sql
+
+-- Group: foreground jobs, which wait for the result
+\i gearbridge_direct/gman_do.sql
+
+-- Group: background jobs, which return a handle
+\i gearbridge_direct/gman_do_background.sql
+\i gearbridge_direct/gman_status.sql

@@ -1,0 +1,62 @@
+CREATE FUNCTION gman_do_background(function text, payload text, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background(function, payload, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, text, text) IS
+$comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
+Text goes to the worker as UTF-8, whatever the database's encoding.
+A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
+the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
+
+Example: SELECT gman_do_background('sendWelcomeEmail', 'user=7');
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION gman_do_background(function text, payload bytea, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background(function, payload, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, bytea, text) IS
+$comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
+The payload goes to the worker as it is.
+A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
+the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
+
+Example: SELECT gman_do_background('resize', image, id::text) FROM picture;
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, bytea, text) FROM PUBLIC;
+
+CREATE FUNCTION gman_do_background(function text, payload jsonb, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background(function, payload, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, jsonb, text) IS
+$comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
+The payload goes to the worker as JSON in UTF-8.
+A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
+the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
+
+Example: SELECT gman_do_background('index', to_jsonb(article)) FROM article;
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, jsonb, text) FROM PUBLIC;

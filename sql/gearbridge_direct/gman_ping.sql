@@ -1,0 +1,17 @@
+CREATE FUNCTION gman_ping()
+RETURNS interval
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].ping()
+$python$;
+
+COMMENT ON FUNCTION gman_ping() IS
+$comment$Ask the job server for an echo, and return how long it took there and back. Connects if need be.
+Raises 08001 if no server can be reached.
+
+Example: SELECT gman_ping();
+ROLLBACK changes nothing about it: it submits no job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_ping() FROM PUBLIC;

@@ -1,0 +1,16 @@
+CREATE FUNCTION gman_servers()
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].servers()
+$python$;
+
+COMMENT ON FUNCTION gman_servers() IS
+$comment$The job servers of this session as gman_servers_set() takes them; NULL while none are set.
+
+Example: SELECT gman_servers();
+ROLLBACK changes nothing about it: it only reads.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_servers() FROM PUBLIC;

@@ -1,0 +1,18 @@
+CREATE FUNCTION gman_servers_set(servers text)
+RETURNS boolean
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].servers_set(servers)
+$python$;
+
+COMMENT ON FUNCTION gman_servers_set(text) IS
+$comment$Say where this session's job servers are: "host:port,host:port", the port is 4730 where none is given.
+It replaces what was set before, connects to nothing yet, and returns true. Jobs go to the first server that answers; the
+others stand by. NULL changes nothing and gives NULL. What is no list of servers raises 22023.
+
+Example: SELECT gman_servers_set('10.0.0.5:4730,10.0.0.6:4730');
+ROLLBACK does not take it back: it holds until the end of the session.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_servers_set(text) FROM PUBLIC;
