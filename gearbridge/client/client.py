@@ -61,10 +61,17 @@ class Client:
     ) -> None:
         addresses = parse_servers(servers)
         self.servers = tuple(map(str, addresses))
-        self.connect_timeout = connect_timeout
         self.reply_timeout = reply_timeout
-        # The timeouts are looked up when they matter: a change holds from the next connect or call on.
-        self._links = Links(addresses, lambda: self.connect_timeout, on_wait)
+        self._links = Links(addresses, connect_timeout, on_wait)
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds for each connect. Like `reply_timeout` it may be changed between calls."""
+        return self._links.timeout
+
+    @connect_timeout.setter
+    def connect_timeout(self, seconds: float) -> None:
+        self._links.timeout = seconds
 
     def do(
         self,

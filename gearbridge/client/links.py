@@ -49,13 +49,11 @@ class Link:
 
 
 class Links:
-    """The connections to the servers at `addresses`. `timeout` tells each connect how long it may take, in seconds."""
+    """The connections to the servers at `addresses`. `timeout` is each connect's, in seconds."""
 
-    def __init__(
-        self, addresses: Sequence[Address], timeout: Callable[[], float], on_wait: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, addresses: Sequence[Address], timeout: float, on_wait: Callable[[], None] | None) -> None:
         self.addresses = addresses
-        self._timeout = timeout
+        self.timeout = timeout
         self._on_wait = on_wait
         self._current: Link | None = None
         self._open: dict[Address, Link] = {}
@@ -124,7 +122,7 @@ class Links:
                 return link
             self.drop(link)
         try:
-            link = Link(Connection(address, self._timeout(), self._on_wait))
+            link = Link(Connection(address, self.timeout, self._on_wait))
         except OSError as error:
             self._dead[address] = (monotonic(), error.strerror or str(error))
             return None
