@@ -41,7 +41,8 @@ class Client:
     `servers` is "host:port,host2:port2" or a sequence of such, the port defaults to 4730; nothing is connected before
     the first call. All times are in seconds. `connect_timeout` holds for each server. `reply_timeout` is how long the
     server may take for its own answer (not for the job to be done); None waits for ever. `on_wait` is called about
-    every 20 ms of waiting: what it raises ends the call.
+    every 20 ms of waiting: what it raises ends the call. `on_connect` is called before each connect, and may change
+    `connect_timeout`; what it raises ends the call too.
 
     A server that cannot be reached is skipped, and left alone for 5 seconds. Use a client from one thread at a time; a
     forked child opens its own connections.
@@ -58,11 +59,12 @@ class Client:
         connect_timeout: float = 5.0,
         reply_timeout: float | None = 60.0,
         on_wait: Callable[[], None] | None = None,
+        on_connect: Callable[[], None] | None = None,
     ) -> None:
         addresses = parse_servers(servers)
         self.servers = tuple(map(str, addresses))
         self.reply_timeout = reply_timeout
-        self._links = Links(addresses, connect_timeout, on_wait)
+        self._links = Links(addresses, connect_timeout, on_wait, on_connect)
 
     @property
     def connect_timeout(self) -> float:
@@ -212,7 +214,7 @@ class Client:
 
         It goes to the server that jobs go to. Raises ServerError when the server answers ERR.
         """
-        line = command.strip().encode()
+        line = command.strip().encode("utf-8", "surrogateescape")
         if not line or any(octet < 32 for octet in line):
             raise ValueError(f"an admin command is one line of text, not {command!r}")
         link = self._links.current()

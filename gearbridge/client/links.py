@@ -49,12 +49,22 @@ class Link:
 
 
 class Links:
-    """The connections to the servers at `addresses`. `timeout` is each connect's, in seconds."""
+    """The connections to the servers at `addresses`. `timeout` is each connect's, in seconds.
 
-    def __init__(self, addresses: Sequence[Address], timeout: float, on_wait: Callable[[], None] | None) -> None:
+    `on_connect` is called before each connect, and may change `timeout`.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        timeout: float,
+        on_wait: Callable[[], None] | None,
+        on_connect: Callable[[], None] | None,
+    ) -> None:
         self.addresses = addresses
         self.timeout = timeout
         self._on_wait = on_wait
+        self._on_connect = on_connect
         self._current: Link | None = None
         self._open: dict[Address, Link] = {}
         self._dead: dict[Address, tuple[float, str]] = {}  # when it was tried, and why that failed
@@ -121,6 +131,8 @@ class Links:
             if link.usable():
                 return link
             self.drop(link)
+        if self._on_connect is not None:
+            self._on_connect()
         try:
             link = Link(Connection(address, self.timeout, self._on_wait))
         except OSError as error:
