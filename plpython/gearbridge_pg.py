@@ -88,32 +88,21 @@ SqlError.__module__ = "builtins"
 
 
 class SessionClient(Client):
-    """This session's client: its timeouts are the session's settings, read where they matter.
-
-    Client asks for `connect_timeout` when a connection begins, for `reply_timeout` when the wait for an answer begins.
-    """
+    """This session's client: its timeouts are the session's settings, read where they matter."""
 
     def __init__(self, servers: str) -> None:
         self._settings: tuple[str | None, str | None] = (None, None)  # as they were read last
-        self._connect_limit = DEFAULT_CONNECT_TIMEOUT
         self._reply_limit: float | None = DEFAULT_REPLY_TIMEOUT
         self._background = False
         self._answer_awaited = False  # and not a connection
         self._waiting_since: float | None = None
-        super().__init__(servers, on_wait=self._look_up)
-
-    @property
-    def connect_timeout(self) -> float:
-        self._read_settings()
-        self._answer_awaited = False
-        return self._connect_limit
-
-    @connect_timeout.setter
-    def connect_timeout(self, seconds: float) -> None:
-        """Leave it to the setting."""
+        super().__init__(
+            servers, connect_timeout=DEFAULT_CONNECT_TIMEOUT, on_wait=self._look_up, on_connect=self._connecting
+        )
 
     @property
     def reply_timeout(self) -> float | None:
+        """The limit for the answer, whose wait begins when Client asks for this."""
         self._answer_awaited = True
         return None if self._background else self._reply_limit
 
@@ -133,6 +122,10 @@ class SessionClient(Client):
         self._waiting_since = None
         return self.do_background(function, payload, unique_key)
 
+    def _connecting(self) -> None:
+        self._answer_awaited = False
+        self._read_settings()
+
     def _look_up(self) -> None:
         self._read_settings()
         if not (self._background and self._answer_awaited):
@@ -149,7 +142,7 @@ class SessionClient(Client):
         if settings != self._settings:
             limit = _seconds("gearbridge.connect_timeout", settings[0], DEFAULT_CONNECT_TIMEOUT)
             self._reply_limit = _seconds("gearbridge.reply_timeout", settings[1], DEFAULT_REPLY_TIMEOUT)
-            self._connect_limit = float("inf") if limit is None else limit
+            self.connect_timeout = float("inf") if limit is None else limit
             self._settings = settings
 
 
