@@ -221,6 +221,8 @@ class Client:
         lines = [text(octets) for octets in self._ask(link, link.session.admin(None, line))]
         if lines and lines[0].startswith("ERR ") and "\t" not in lines[0]:
             code, _, explanation = lines[0][4:].partition(" ")
+            if not code.isupper():  # some of gearmand's have no code
+                code, explanation = "ERR", lines[0][4:]
             raise ServerError(code, unquote_plus(explanation) or code)
         return lines
 

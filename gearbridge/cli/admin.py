@@ -1,0 +1,170 @@
+"""`gearbridge admin`: the text protocol of Gearman servers, for people. What the commands do is up to the server."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from gearbridge.cli.options import servers_option
+from gearbridge.client.client import Client
+from gearbridge.errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class _Line(NamedTuple):
+    """A command: the words that begin its line, the arguments behind them, and the columns of its answer's rows."""
+
+    words: str
+    help: str
+    arguments: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # none: the answer is one line
+
+
+_LINES = {
+    "status": _Line(
+        "status",
+        "Show the functions: jobs that are not done, those of them that run, workers.",
+        columns=("FUNCTION", "JOBS", "RUNNING", "WORKERS"),
+    ),
+    "priorities": _Line(
+        "prioritystatus",
+        "Show the functions: jobs that wait, by priority, and workers.",
+        columns=("FUNCTION", "HIGH", "NORMAL", "LOW", "WORKERS"),
+    ),
+    "workers": _Line(
+        "workers",
+        "Show the connections, and what each of them works for.",
+        columns=("CONNECTION", "ADDRESS", "ID", "FUNCTIONS"),
+    ),
+    "jobs": _Line(
+        "show jobs",
+        "Show the jobs that are not done: how often a worker was lost, whether the result is still wanted, "
+        "whether the server keeps it in its store.",
+        columns=("HANDLE", "RETRIES", "IGNORED", "STORED"),
+    ),
+    "unique-jobs": _Line(
+        "show unique jobs", "Show the unique keys of the jobs that are not done.", columns=("UNIQUE KEY",)
+    ),
+    "version": _Line("version", "Show the server's version."),
+    "getpid": _Line("getpid", "Show the server's process id."),
+    "verbose": _Line("verbose", "Show the level of the server's log."),
+    "create": _Line("create function", "Make a function known that has no worker and no job yet.", ("FUNCTION",)),
+    "drop": _Line("drop function", "Forget a function that has no worker and no job.", ("FUNCTION",)),
+    "cancel": _Line("cancel job", "Take a job that waits out of the queue; its clients get WORK_FAIL.", ("HANDLE",)),
+    "maxqueue": _Line(
+        "maxqueue",
+        "Limit the jobs of a function: one LIMIT for all, three for high, normal and low; without one, no limit.",
+        ("FUNCTION", "[LIMIT]..."),
+    ),
+    "send": _Line("", "Send any other line of the text protocol.", ("WORD...",)),
+}
+
+
+@click.group("admin")
+def command() -> None:
+    """Ask Gearman servers how they are, and tell them what to do.
+
+    Every command goes to each of --servers.
+
+    \b
+    Exit status:
+      0  every server did it
+      1  a server refused it (ERR)
+      2  wrong usage
+      3  a server could not be reached, or did not answer in time
+
+    \b
+    Examples:
+      gearbridge admin status
+      gearbridge admin workers --servers host1,host2:4731
+      gearbridge admin maxqueue resize 1000
+    """
+
+
+def _subcommand(name: str, line: _Line) -> click.Command:
+    """Make the click command of a row of _LINES."""
+
+    @click.option("--raw", is_flag=True, help="Print the answers as they are on the wire.")
+    @servers_option
+    def run(servers: tuple[str, ...], raw: bool, **arguments: Any) -> None:
+        words = [line.words] if line.words else []
+        for value in arguments.values():
+            words += [value] if isinstance(value, str) else value
+        if any(not word or min(word) <= " " for word in words[bool(line.words) :]):
+            raise click.UsageError("a word of the text protocol is not empty and has no spaces")
+        _run(servers, " ".join(words), line.columns, raw)
+
+    made = click.command(name, help=line.help)(run)
+    made.params[:0] = [
+        click.Argument(
+            [argument.strip("[].").lower()],
+            nargs=-1 if "..." in argument else 1,
+            required="[" not in argument,
+            metavar=argument,
+        )
+        for argument in line.arguments
+    ]
+    return made
+
+
+for _name, _line in _LINES.items():
+    command.add_command(_subcommand(_name, _line))
+
+
+def _run(servers: Sequence[str], line: str, columns: tuple[str, ...], raw: bool) -> None:
+    """Send the line to each server, print what they answer, and exit with the status of the worst of them."""
+    status = 0
+    rows: list[tuple[str, ...]] = []
+    several = len(servers) > 1
+    for server in servers:
+        try:
+            with Client(server) as client:
+                answer = client.admin(line)
+        except ServerError as error:
+            _say(f"gearbridge: {server} refused: {error}", err=True)
+            status = max(status, 1)
+        except (ServersUnreachable, ConnectionLost, ReplyTimeout, ProtocolError) as error:
+            click.echo(f"gearbridge: {error}", err=True)
+            status = 3
+        else:
+            if raw:
+                _say("\n".join([*answer, "."] if columns else answer))
+            elif columns:
+                rows += [(server, *cells) if several else cells for cells in sorted(_rows(answer, columns))]
+            else:
+                for text in answer:
+                    _say((f"{server}: " if several else "") + text.removeprefix("OK "))
+    if columns and not raw:
+        _print_table((("SERVER", *columns) if several else columns), rows)
+    sys.exit(status)
+
+
+def _rows(answer: Iterable[str], columns: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+    for line in answer:
+        if columns[0] == "CONNECTION":  # "36 127.0.0.1 my-id : resize thumbnail"; the id may contain spaces
+            connection, functions = line.rsplit(" :", 1) if " :" in line else (line, "")
+            cells = [*connection.split(" ", 2), " ".join(functions.split()) or "-"]
+        else:
+            cells = line.split("\t")
+        yield tuple(cells + [""] * (len(columns) - len(cells)))
+
+
+def _say(text: str, err: bool = False) -> None:
+    # Names in Gearman are bytes; those that are not UTF-8 are printed as they are.
+    click.echo(text.encode("utf-8", "surrogateescape"), err=err)
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print columns as wide as their widest cell; numbers stand to the right, except in the first column."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    numeric = [bool(column and rows) and all(row[column].isdigit() for row in rows) for column in range(len(head))]
+    for row in (head, *rows):
+        cells = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        _say("  ".join(cells).rstrip())

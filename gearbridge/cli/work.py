@@ -1,0 +1,135 @@
+"""`gearbridge work`: any command as a Gearman worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from gearbridge.cli.options import as_name, seconds_option, servers_option
+from gearbridge.client.worker import Worker
+from gearbridge.errors import JobFailed
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from gearbridge.client.job import Job
+
+_AFTER_DASHES = "gearbridge.work.command"
+
+
+class _WorkCommand(click.Command):
+    """A command that knows what stood behind "--" (click itself forgets where that was)."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND [ARG]...]"]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            dashes = args.index("--")
+            ctx.meta[_AFTER_DASHES] = args[dashes + 1 :]
+            args = args[:dashes]
+        return super().parse_args(ctx, args)
+
+
+@click.command("work", cls=_WorkCommand)
+@click.argument("functions", callback=as_name, nargs=-1, required=True, metavar="FUNCTION...")
+@click.option("--count", "-c", type=click.IntRange(1), metavar="N", help="Leave after N jobs. [default: never]")
+@servers_option
+@seconds_option("--timeout", "-t", help="The server takes a job away that takes longer. [default: no limit]")
+@click.option("--client-id", metavar="NAME", help="Name in `gearbridge admin workers`. [default: HOST:PROCESS]")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    functions: tuple[bytes, ...],
+    count: int | None,
+    servers: tuple[str, ...],
+    timeout: float | None,
+    client_id: str | None,
+) -> None:
+    """Do the jobs of each FUNCTION by running COMMAND.
+
+    COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION and
+    GEARBRIDGE_UNIQUE_KEY in its environment. Its standard output is the result; an exit status other than 0 makes
+    the job fail. Without COMMAND each payload is printed on a line.
+
+    SIGTERM or Ctrl-C: finish the job in hand, then leave. A second time: leave at once, and the server gives the job to
+    another worker.
+
+    \b
+    Examples:
+      gearbridge work reverse -- rev
+      gearbridge work resize thumbnail -- sh -c 'convert - -resize 200 jpg:-'
+    """
+    argv: list[str] | None = ctx.meta.get(_AFTER_DASHES)
+    if argv is not None and not argv:
+        raise click.UsageError("there is no COMMAND behind --")
+    if argv and shutil.which(argv[0]) is None:
+        raise click.UsageError(f"there is no command {argv[0]!r}")
+    logging.basicConfig(format="gearbridge: %(message)s", level=logging.WARNING)
+    try:
+        worker = Worker(servers, client_id=client_id)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--client-id") from error
+    for function in functions:
+        worker.register(function, _Runner(argv) if argv else _print, timeout)
+    _stop_on_signals(worker)
+    names = ", ".join(os.fsdecode(function) for function in functions)
+    click.echo(f"gearbridge: working for {names} on {', '.join(worker.servers)}", err=True)
+    worker.work(count)
+
+
+class _Runner:
+    """Does a job by running a command."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self._argv = argv
+
+    def __call__(self, job: Job) -> bytes:
+        # In a process group of its own, because Ctrl-C goes to the whole group of the terminal.
+        done = subprocess.run(
+            self._argv, input=job.payload, stdout=subprocess.PIPE, env=_environment(job), process_group=0, check=False
+        )
+        if done.returncode:
+            what = f"status {done.returncode}" if done.returncode > 0 else signal.Signals(-done.returncode).name
+            raise JobFailed(job.handle, f"{shlex.join(self._argv)} ended with {what}")
+        return done.stdout
+
+
+def _environment(job: Job) -> dict[str, str]:
+    return {
+        **os.environ,
+        "GEARBRIDGE_HANDLE": job.handle,
+        "GEARBRIDGE_FUNCTION": job.function,
+        "GEARBRIDGE_UNIQUE_KEY": job.unique_key,
+    }
+
+
+def _print(job: Job) -> None:
+    try:
+        sys.stdout.buffer.write(job.payload + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Nobody reads any more: leave without an answer, and the job goes to another worker.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  or Python complains at exit
+        sys.exit(1)
+
+
+def _stop_on_signals(worker: Worker) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        for other in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(other, leave)
+        worker.stop()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
