@@ -39,7 +39,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 @click.option(
     "--node", metavar="NAME", default=_DEFAULTS.node, help="This server's name in handles. [default: host name]"
 )
-@click.option("--job-handle-prefix", "handle_prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")
+@click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")
 @click.option(
     "--job-retries",
     "-j",

@@ -19,7 +19,7 @@ class ServerConfig:
     port: TCP port; 0 takes a free one and says which.
     store: URL of the store; `memory:` keeps jobs in memory only.
     node: this server's name, part of every handle; the host's name by default.
-    handle_prefix: what handles begin with, instead of "H:" and the node.
+    job_handle_prefix: what handles begin with, instead of "H:" and the node.
     job_retries: after how many lost workers a job fails; -1 is never.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
@@ -33,7 +33,7 @@ class ServerConfig:
     port: int = PORT
     store: str = "memory:"
     node: str = ""
-    handle_prefix: str = ""
+    job_handle_prefix: str = ""
     job_retries: int = -1
     worker_wakeup: int = 0
     exceptions: bool = False
@@ -44,5 +44,5 @@ class ServerConfig:
 
     def prefix(self) -> str:
         """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""
-        prefix = self.handle_prefix or f"H:{self.node or os.uname().nodename}"
+        prefix = self.job_handle_prefix or f"H:{self.node or os.uname().nodename}"
         return prefix.encode("ascii", "replace").decode().replace(" ", "_")[:45]

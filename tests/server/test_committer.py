@@ -1,0 +1,130 @@
+"""The committer over stores that fail: one bad job fails alone, and no end of a job is forgotten."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from gearbridge.errors import StoreError
+from gearbridge.records import Drop, Operation, Put, StoredJob, Update
+from gearbridge.server import committer as committer_module
+from gearbridge.server.committer import Committer, apply_group
+from gearbridge.stores.base import Abilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pytest
+
+
+class FaultyStore:
+    """Keeps jobs in a dict, refuses the handles in `bad`, and fails altogether for the next `down` calls."""
+
+    abilities = Abilities(durable=True, transactional=True)
+
+    def __init__(self, bad: set[bytes] | None = None, down: int = 0) -> None:
+        self.bad = bad or set()
+        self.down = down
+        self.jobs: dict[bytes, StoredJob] = {}
+        self.groups: list[list[Operation]] = []
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def replay(self) -> Iterator[StoredJob]:
+        return iter(self.jobs.values())
+
+    def apply(self, group: Sequence[Operation]) -> None:
+        if self.down:
+            self.down -= 1
+            raise StoreError("the database is away")
+        for operation in group:
+            handle = operation.job.handle if isinstance(operation, Put) else operation.handle
+            if handle in self.bad:
+                raise StoreError(f"refused {handle.decode()}")
+        self.groups.append(list(group))
+        for operation in group:
+            if isinstance(operation, Put):
+                self.jobs.setdefault(operation.job.handle, operation.job)
+            elif isinstance(operation, Drop):
+                self.jobs.pop(operation.handle, None)
+
+
+def put(handle: bytes) -> Put:
+    return Put(StoredJob(handle, b"f", b""))
+
+
+def test_a_good_group_is_one_call() -> None:
+    store = FaultyStore()
+    assert apply_group(store, [], [put(b"1"), put(b"2"), Drop(b"1")]) == ([], {})
+    assert len(store.groups) == 1
+    assert list(store.jobs) == [b"2"]
+
+
+def test_one_bad_job_fails_alone_and_says_why() -> None:
+    store = FaultyStore({b"2"})
+    assert apply_group(store, [], [put(b"1"), put(b"2"), put(b"3")]) == ([], {1: "refused 2"})
+    assert list(store.jobs) == [b"1", b"3"]
+
+
+def test_ends_and_attempts_that_fail_are_kept_and_go_first_next_time() -> None:
+    store = FaultyStore({b"1", b"2"})
+    kept, errors = apply_group(store, [], [Drop(b"1"), Update(b"2", 1), put(b"3")])
+    assert (kept, errors) == ([Drop(b"1"), Update(b"2", 1)], {})
+    store.bad.clear()
+    assert apply_group(store, kept, [put(b"4")]) == ([], {})
+    assert store.groups[-1] == [Drop(b"1"), Update(b"2", 1), put(b"4")] or len(store.groups[-1]) == 3
+    assert list(store.jobs) == [b"3", b"4"]
+
+
+def test_what_was_kept_is_tried_again_though_nothing_new_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer_module, "RETRY_PAUSE", 0.01)
+    store = FaultyStore(down=6)
+    store.jobs[b"1"] = StoredJob(b"1", b"f", b"")
+    done = threading.Event()
+    committer = Committer(store, lambda _group, _errors: done.set())
+    committer.start()
+    committer.apply([Drop(b"1")])
+    assert done.wait(10), "the worker is not punished: its end counts as handled"
+    for _ in range(1000):
+        if not store.jobs:
+            break
+        threading.Event().wait(0.01)
+    assert not store.jobs
+    committer.stop()
+
+
+def test_stopping_writes_what_was_handed_over() -> None:
+    store = FaultyStore()
+    outcomes: list[dict[int, str]] = []
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors))
+    committer.start()
+    committer.apply([put(b"1")])
+    committer.stop()
+    assert list(store.jobs) == [b"1"]
+    assert outcomes == [{}]
+
+
+def test_an_error_that_no_store_should_raise_is_an_error_for_clients_not_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class BrokenStore(FaultyStore):
+        def apply(self, group: Sequence[Operation]) -> None:
+            if any(isinstance(operation, Put) and operation.job.handle == b"bug" for operation in group):
+                raise ZeroDivisionError
+            super().apply(group)
+
+    outcomes: list[dict[int, str]] = []
+    store = BrokenStore()
+    store.jobs[b"old"] = StoredJob(b"old", b"f", b"")
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors))
+    committer.start()
+    committer.apply([put(b"bug"), Drop(b"old")])
+    committer.apply([put(b"fine")])
+    committer.stop()
+    assert outcomes == [{0: "internal error"}, {}]
+    assert list(store.jobs) == [b"fine"]
+    assert "unexpected" in caplog.text
