@@ -30,8 +30,8 @@ format: $(VENV)/.dev ## Write the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
-	$(BIN)/gearbridge bench
+bench: packages $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
+	$(BIN)/python -m tests.bench.versus_gearmand
 
 packages: ## Install the Debian packages that the tests run against
 	@.ci/test-packages
