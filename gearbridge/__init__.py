@@ -13,12 +13,12 @@ from .errors import (
     JobError,
     JobException,
     JobFailed,
-    JobTooLarge,
     ProtocolError,
     ReplyTimeout,
     ServerError,
     ServersUnreachable,
     StoreError,
+    StoreUnavailable,
 )
 from .records import Priority
 from .version import __version__
@@ -33,13 +33,13 @@ __all__ = [
     "JobException",
     "JobFailed",
     "JobStatus",
-    "JobTooLarge",
     "Priority",
     "ProtocolError",
     "ReplyTimeout",
     "ServerError",
     "ServersUnreachable",
     "StoreError",
+    "StoreUnavailable",
     "Worker",
     "__version__",
 ]

@@ -4,7 +4,7 @@
     |-- ProtocolError            bytes that are not the Gearman protocol
     |-- ConfigurationError       an option, URL or file that cannot be used
     |-- StoreError               the store could not do what was asked
-    |   `-- JobTooLarge          ... and never will for this job: it is over the store's limit
+    |   `-- StoreUnavailable     ... because it cannot be reached now; it may be back later
     |-- ServersUnreachable       none of the servers answers
     |-- ConnectionLost           the server went away in the middle of a conversation
     |-- ReplyTimeout             the server did not answer in time
@@ -35,8 +35,8 @@ class StoreError(GearbridgeError):
     """The store could not do what was asked."""
 
 
-class JobTooLarge(StoreError):
-    """The job is over the store's size limit, so trying again cannot help."""
+class StoreUnavailable(StoreError):
+    """The store cannot be reached now. What was asked may be asked again, and again, until it is back."""
 
 
 class ServersUnreachable(GearbridgeError):

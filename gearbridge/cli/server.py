@@ -37,6 +37,13 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
     help=f"Where background jobs are kept: {' or '.join(FORMS)}.",
 )
 @click.option(
+    "--store-patience",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=_DEFAULTS.store_patience,
+    help="How long a background submit waits for a store that cannot be reached, before it is refused.",
+)
+@click.option(
     "--node", metavar="NAME", default=_DEFAULTS.node, help="This server's name in handles. [default: host name]"
 )
 @click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")

@@ -1,7 +1,10 @@
 """The store's thread: one commit group at a time, written once for all stores.
 
-A group that fails is tried again one operation at a time, so that one bad job fails alone. An end or an attempt that
-cannot be written is kept and goes first in the next try; the worker is not punished for it.
+Rules of this file:
+1. A group that fails is tried again one operation at a time, so that one bad job fails alone.
+2. While the store cannot be reached a group is tried again and again, until its jobs have waited long enough and are
+   refused. Nothing needs a restart, and nothing is acknowledged that was not written.
+3. An end or an attempt that cannot be written is kept and goes first in the next try; the worker is not punished.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from gearbridge.errors import StoreError
-from gearbridge.records import Operation, Put
+from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.records import Drop, Operation, Put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,19 +24,24 @@ if TYPE_CHECKING:
     from gearbridge.stores.base import Store
 
     Done = Callable[[Sequence[Operation], dict[int, str]], None]
+    Outcome = tuple[list[Operation], dict[int, str]]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds between two tries to write what was kept, while nothing else is to be written.
-RETRY_PAUSE = 1.0
+#: Seconds between two tries: the first, and the longest, to which they double.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
 
 
-def apply_group(
-    store: Store, kept: list[Operation], group: Sequence[Operation]
-) -> tuple[list[Operation], dict[int, str]]:
-    """Apply what was kept from before and a group; return what is to be kept now, and the failed Puts by index."""
+def apply_group(store: Store, kept: list[Operation], group: Sequence[Operation]) -> Outcome:
+    """Apply what was kept from before and a group; return what is to be kept now, and the failed Puts by index.
+
+    Raises StoreUnavailable when that is why it failed; some of it may have been applied then.
+    """
     try:
         store.apply([*kept, *group])
+    except StoreUnavailable:
+        raise
     except StoreError as error:
         _log.warning("a commit group of %d failed, trying its parts: %s", len(kept) + len(group), error)
     else:
@@ -50,22 +59,42 @@ def apply_group(
     return still_kept, errors
 
 
+def refuse(kept: list[Operation], group: Sequence[Operation], why: str) -> Outcome:
+    """Give up on a group for now: its Puts fail, its ends and attempts are kept.
+
+    A refused Put may have been written all the same, when the connection broke at the commit; so a Drop is kept too.
+    """
+    errors = {index: why for index, operation in enumerate(group) if isinstance(operation, Put)}
+    ends = [Drop(operation.job.handle) if isinstance(operation, Put) else operation for operation in group]
+    return [*kept, *ends], errors
+
+
 def _failure(store: Store, operation: Operation) -> str | None:
     try:
         store.apply([operation])
+    except StoreUnavailable:
+        raise
     except StoreError as error:
         return str(error)
     return None
 
 
 class Committer:
-    """Owns the thread. `done` is called in that thread with each group and its failed Puts."""
+    """Owns the thread. `done` is called in that thread with each group and its failed Puts.
 
-    def __init__(self, store: Store, done: Done) -> None:
+    `patience` is how many seconds a group waits for a store that cannot be reached before its jobs are refused.
+    `trouble` says why the store cannot be reached, and is None while it can.
+    """
+
+    def __init__(self, store: Store, done: Done, patience: float) -> None:
+        self.trouble: str | None = None
         self._store = store
         self._done = done
+        self._patience = patience
         self._groups: queue.SimpleQueue[Sequence[Operation] | None] = queue.SimpleQueue()
         self._kept: list[Operation] = []
+        self._stopping = threading.Event()
+        self._trouble_since = 0.0
         self._thread = threading.Thread(target=self._run, name="committer")
 
     def start(self) -> None:
@@ -78,6 +107,7 @@ class Committer:
 
     def stop(self) -> None:
         """Write what was handed over, then end the thread. What is kept gets one more try."""
+        self._stopping.set()
         self._groups.put(None)
         self._thread.join()
         if self._kept:
@@ -86,7 +116,7 @@ class Committer:
     def _run(self) -> None:
         while True:
             try:
-                group = self._groups.get(timeout=RETRY_PAUSE if self._kept else None)
+                group = self._groups.get(timeout=LONGEST_PAUSE if self._kept else None)
             except queue.Empty:
                 group = ()
             errors: dict[int, str] = {}
@@ -97,12 +127,35 @@ class Committer:
             if group:
                 self._done(group, errors)
 
-    def _apply(self, group: Sequence[Operation]) -> tuple[list[Operation], dict[int, str]]:
-        try:
-            return apply_group(self._store, self._kept, group)
-        except Exception:
-            # A store must raise StoreError. Whatever else comes must not end the thread: clients would wait for ever.
-            _log.exception("the store failed in an unexpected way")
-            ends = [operation for operation in group if not isinstance(operation, Put)]
-            failed = {index: "internal error" for index, operation in enumerate(group) if isinstance(operation, Put)}
-            return [*self._kept, *ends], failed
+    def _apply(self, group: Sequence[Operation]) -> Outcome:
+        begin = time.monotonic()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                outcome = apply_group(self._store, self._kept, group)
+            except StoreUnavailable as error:
+                self._note_trouble(str(error))
+                # Without a group there is nobody to wait for: the next try is the thread's next round.
+                if not group or time.monotonic() - begin >= self._patience or self._stopping.is_set():
+                    return refuse(self._kept, group, f"the store cannot be reached: {error}")
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception:
+                # A store must raise StoreError. Whatever else comes must not end the thread: clients would wait for
+                # ever.
+                _log.exception("the store failed in an unexpected way")
+                return refuse(self._kept, group, "internal error")
+            else:
+                self._note_recovery()
+                return outcome
+
+    def _note_trouble(self, why: str) -> None:
+        if self.trouble is None:
+            self._trouble_since = time.monotonic()
+            _log.error("the store cannot be reached, background jobs wait: %s", why)
+        self.trouble = why
+
+    def _note_recovery(self) -> None:
+        if self.trouble is not None:
+            self.trouble = None
+            _log.warning("the store is back after %.1f s", time.monotonic() - self._trouble_since)

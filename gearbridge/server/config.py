@@ -18,6 +18,7 @@ class ServerConfig:
     listen: host name or address to listen on; every address the name has is used. Empty is all interfaces.
     port: TCP port; 0 takes a free one and says which.
     store: URL of the store; `memory:` keeps jobs in memory only.
+    store_patience: seconds that a background submit waits for a store that cannot be reached, before it is refused.
     node: this server's name, part of every handle; the host's name by default.
     job_handle_prefix: what handles begin with, instead of "H:" and the node.
     job_retries: after how many lost workers a job fails; -1 is never.
@@ -32,6 +33,7 @@ class ServerConfig:
     listen: str = "localhost"
     port: int = PORT
     store: str = "memory:"
+    store_patience: float = 10.0
     node: str = ""
     job_handle_prefix: str = ""
     job_retries: int = -1

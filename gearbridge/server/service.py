@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.core.engine import Engine
 from gearbridge.core.settings import Settings
+from gearbridge.stores.registry import shown as store_shown
 from gearbridge.stores.registry import store_for
 from gearbridge.version import __version__
 
@@ -72,7 +73,7 @@ class Service:
         )
         self.engine = Engine(settings, durable=store.abilities.durable)
         self._store = store
-        self._committer = Committer(store, self._applied)
+        self._committer = Committer(store, self._applied, config.store_patience)
         self._committing = False
         self._connections: dict[Connection, None] = {}
         self._paused: list[Connection] = []
@@ -177,7 +178,11 @@ class Service:
 
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets)
-        kept = "memory only: they end with this server" if self.config.store == "memory:" else self.config.store
+        kept = (
+            "memory only: they end with this server"
+            if self.config.store == "memory:"
+            else store_shown(self.config.store)
+        )
         print(f"gearbridge server listening on {where}; jobs are kept in {kept}", file=sys.stderr, flush=True)
 
     async def _drain(self) -> None:

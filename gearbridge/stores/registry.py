@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
@@ -11,8 +13,24 @@ from .memory import MemoryStore
 if TYPE_CHECKING:
     from .base import Store
 
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^/@]*(@)")
+
 #: What `--store` takes, for messages and help.
-FORMS = ("memory:", "sqlite:///FILE")
+FORMS = (
+    "memory:",
+    "sqlite:///FILE",
+    "postgresql://USER:PASSWORD@HOST/DATABASE",
+    "mysql://USER:PASSWORD@HOST/DATABASE",
+)
+
+#: Module and class by scheme. A driver is imported when it is asked for: a server in memory starts without any.
+_TABLES = {
+    "sqlite": ("sqlite", "SQLiteStore"),
+    "postgresql": ("postgresql", "PostgreSQLStore"),
+    "postgres": ("postgresql", "PostgreSQLStore"),
+    "mysql": ("mysql", "MySQLStore"),
+    "mariadb": ("mysql", "MySQLStore"),
+}
 
 
 def store_for(url: str) -> Store:
@@ -20,15 +38,20 @@ def store_for(url: str) -> Store:
     scheme = url.partition(":")[0].lower()
     if scheme == "memory":
         return MemoryStore()
-    if scheme == "sqlite":
-        # SQLAlchemy takes a moment to import, and a server that keeps its jobs in memory does not need it.
-        from sqlalchemy.engine import make_url  # noqa: PLC0415
-        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    if scheme not in _TABLES:
+        raise ConfigurationError(f"{url!r} is not a store URL; it must be one of {', '.join(FORMS)}")
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
-        from .sqlite import SQLiteStore  # noqa: PLC0415
+    module, name = _TABLES[scheme]
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(f"{url!r} is not a store URL: {error}") from error
+    store: Store = getattr(import_module(f"gearbridge.stores.{module}"), name)(parsed)
+    return store
 
-        try:
-            return SQLiteStore(make_url(url))
-        except ArgumentError as error:
-            raise ConfigurationError(f"{url!r} is not a store URL: {error}") from error
-    raise ConfigurationError(f"{url!r} is not a store URL; it must be one of {', '.join(FORMS)}")
+
+def shown(url: str) -> str:
+    """A store's URL without its password, for logs."""
+    return _PASSWORD.sub(r"\1***\2", url)

@@ -1,47 +1,51 @@
 """The job table in an SQLite file: WAL, synchronous FULL, one statement for many rows.
 
 sqlite3 gives up Python's global lock at every step of a statement, and with a busy event loop beside it each step then
-waits to get the lock back; so a statement per row, as executemany does, is up to fifty times slower than one for many.
+waits to get the lock back; so a statement per row, as executemany does, is many times slower than one for all.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+import sqlite3
+from typing import IO, TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import ConfigurationError
 
+from .bulk import BulkTableStore, chunks
+from .rows import COLUMNS
 from .schema import job
-from .table import COLUMNS, TableStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL
 
-    from .table import Row
-
-_T = TypeVar("_T")
+    from .bulk import Statement
+    from .rows import Row
 
 #: Rows per statement, largest first: few different texts, so that SQLite's compiled statements are used again.
 _SIZES = (512, 64, 8, 1)
-_COLUMN_NAMES = ", ".join(COLUMNS)
 _ROW = "(" + ", ".join("?" * len(COLUMNS)) + ")"
 #: How long another writer of the file is waited for, in milliseconds.
 _BUSY_TIMEOUT = 10_000
 
 _INSERT = {
-    size: f"INSERT OR IGNORE INTO {job.name} ({_COLUMN_NAMES}) VALUES " + ", ".join([_ROW] * size) for size in _SIZES
+    size: f"INSERT OR IGNORE INTO {job.name} ({', '.join(COLUMNS)}) VALUES " + ", ".join([_ROW] * size)
+    for size in _SIZES
 }
+_UPDATE = f"UPDATE {job.name} SET attempts = ? WHERE handle = ?"
 _DELETE = {size: f"DELETE FROM {job.name} WHERE handle IN ({', '.join('?' * size)})" for size in _SIZES}
 
 
-class SQLiteStore(TableStore):
+class SQLiteStore(BulkTableStore):
     """`sqlite:///FILE`. One server at a time may keep its jobs in a file; other programs may read and write it."""
+
+    begin = "BEGIN IMMEDIATE"
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
@@ -61,19 +65,25 @@ class SQLiteStore(TableStore):
 
     def _create_engine(self, url: URL) -> Engine:
         # One connection, opened by the main thread and then used by the committer's alone.
-        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _set_up)
-        event.listen(engine, "begin", _begin)
         return engine
 
-    def _insert(self, connection: Connection, rows: list[Row]) -> None:
-        for chunk in _chunks(rows):
-            values = tuple(value for row in chunk for value in row)
-            connection.exec_driver_sql(_INSERT[len(chunk)], values)
+    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+        for chunk in chunks(rows, _SIZES):
+            yield _INSERT[len(chunk)], [value for row in chunk for value in row]
 
-    def _delete(self, connection: Connection, handles: list[str]) -> None:
-        for chunk in _chunks(handles):
-            connection.exec_driver_sql(_DELETE[len(chunk)], tuple(chunk))
+    def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
+        for handle, count in attempts.items():
+            yield _UPDATE, (count, handle)
+
+    def _deletes(self, handles: list[str]) -> Iterator[Statement]:
+        for chunk in chunks(handles, _SIZES):
+            yield _DELETE[len(chunk)], chunk
+
+    def _is_unavailable(self, error: Exception) -> bool:
+        # Another program has the file locked for longer than we wait: it will let go.
+        return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
     def _lock_file(self) -> None:
         path = self._url.database
@@ -95,21 +105,9 @@ class SQLiteStore(TableStore):
 
 
 def _set_up(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say, see _begin
+    connection.isolation_level = None  # autocommit: transactions begin where we say
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _chunks(items: list[_T]) -> Iterator[list[_T]]:
-    start = 0
-    for size in _SIZES:
-        while len(items) - start >= size:
-            yield items[start : start + size]
-            start += size

@@ -1,21 +1,22 @@
 """The job table as a store, through SQLAlchemy. It knows rows; what a job means is the core's.
 
-`TableStore` is the plain path, in SQLAlchemy's own statements. A database whose driver can do better has a subclass
-that overrides the statements for many rows.
+`TableStore` is the plain path, in SQLAlchemy's own statements, for any database that it speaks to. A database whose
+driver can do better has a subclass of `BulkTableStore` (bulk.py).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, bindparam, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import ConfigurationError, StoreError
-from gearbridge.records import Drop, Put, StoredJob
+from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
 
 from .base import Abilities
-from .names import from_text, to_text
+from .rows import COLUMNS, Steps, job_of
 from .schema import create_or_check, job
 
 if TYPE_CHECKING:
@@ -23,162 +24,162 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from gearbridge.records import Operation
+    from gearbridge.records import Operation, StoredJob
 
-    Row = tuple[str, str, str, int, bytes, int, int, str]
-
-#: The columns of a stored job, in the order of `row_of`.
-COLUMNS = ("handle", "function", "unique_key", "priority", "payload", "due", "attempts", "reducer")
-
-_REPLAY = select(*(job.c[name] for name in COLUMNS)).order_by(job.c.id)
 #: How many rows are fetched at a time on replay.
 _REPLAY_ROWS = 1000
-
-
-class Steps:
-    """A group sorted into rows to insert, attempts to set and handles to delete, in that order.
-
-    Only the order of operations on one handle has a meaning. A handle that is put again after it was dropped or
-    changed begins new steps, so it ends as the group says.
-    """
-
-    def __init__(self) -> None:
-        self.puts: dict[str, Row] = {}
-        self.attempts: dict[str, int] = {}
-        self.drops: dict[str, None] = {}
-
-    @classmethod
-    def of(cls, group: Sequence[Operation]) -> Iterator[Steps]:
-        """The group's steps; mostly one."""
-        steps = cls()
-        for operation in group:
-            if isinstance(operation, Put):
-                handle = operation.job.handle.decode()
-                if handle in steps.drops:
-                    yield steps
-                    steps = cls()
-                steps.puts.setdefault(handle, row_of(operation.job, handle))
-            elif isinstance(operation, Drop):
-                steps.drops[operation.handle.decode()] = None
-            else:
-                steps.attempts[operation.handle.decode()] = operation.attempts
-        yield steps
-
-
-def row_of(stored: StoredJob, handle: str) -> Row:
-    """A job as a row, in the order of COLUMNS."""
-    return (
-        handle,
-        to_text(stored.function),
-        to_text(stored.unique_key),
-        int(stored.priority),
-        stored.payload,
-        stored.due,
-        stored.attempts,
-        to_text(stored.reducer),
-    )
+_REPLAY = (
+    select(*(job.c[name] for name in COLUMNS), job.c.id)
+    .where(job.c.id > bindparam("after"))
+    .order_by(job.c.id)
+    .limit(_REPLAY_ROWS)
+)
 
 
 class TableStore:
-    """The job table on any database that SQLAlchemy speaks to."""
-
-    abilities = Abilities(durable=True, transactional=True)
+    """The job table on any database that SQLAlchemy speaks to. The next call makes a broken connection anew."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._opened = False
+
+    @property
+    def abilities(self) -> Abilities:
+        """Durable, and a group is one transaction."""
+        return Abilities(durable=True, transactional=True)
 
     def open(self) -> None:
         """Connect, and create the tables or check their version."""
         try:
             self._engine = self._create_engine(self._url)
-            self._connection = self._engine.connect()
-            with self._connection.begin():
-                create_or_check(self._connection)
+            connection = self._connected()
+            with connection.begin():
+                create_or_check(connection)
+                self._take(connection)
+            self._opened = True
         except ConfigurationError:
             self.close()
             raise
-        except SQLAlchemyError as error:
+        except (StoreError, SQLAlchemyError) as error:
             self.close()
             raise ConfigurationError(f"cannot open the store {self._shown_url()}: {reason(error)}") from error
 
     def replay(self) -> Iterator[StoredJob]:
         """The jobs in the table, in order of submission."""
-        try:
-            with self._open_connection().begin() as transaction:
-                rows = transaction.connection.execution_options(yield_per=_REPLAY_ROWS).execute(_REPLAY)
-                for handle, function, unique_key, priority, payload, due, attempts, reducer in rows:
-                    yield StoredJob(
-                        handle.encode(),
-                        from_text(function),
-                        bytes(payload),
-                        from_text(unique_key),
-                        priority,
-                        due,
-                        attempts,
-                        from_text(reducer),
-                    )
-        except SQLAlchemyError as error:
-            raise StoreError(f"cannot read the jobs kept in {self._shown_url()}: {reason(error)}") from error
+        after = -1
+        with self._errors_told():
+            connection = self._connected()
+            while True:
+                with connection.begin():
+                    rows = connection.execute(_REPLAY, {"after": after}).all()
+                yield from (job_of(row[:-1]) for row in rows)
+                if len(rows) < _REPLAY_ROWS:
+                    return
+                after = rows[-1].id
 
     def apply(self, group: Sequence[Operation]) -> None:
         """Do all operations in one transaction."""
-        connection = self._open_connection()
-        try:
-            with connection.begin():
-                for steps in Steps.of(group):
-                    if steps.puts:
-                        self._insert(connection, list(steps.puts.values()))
-                    if steps.attempts:
-                        self._set_attempts(connection, steps.attempts)
-                    if steps.drops:
-                        self._delete(connection, list(steps.drops))
-        except SQLAlchemyError as error:
-            raise StoreError(reason(error)) from error
+        with self._errors_told():
+            self._write(self._connected(), list(Steps.of(group)))
 
     def close(self) -> None:
         """Disconnect."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._opened = False
+        self._disconnect()
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
 
-    # What a subclass may do better.
+    # What a database may do in its own way.
 
     def _create_engine(self, url: URL) -> Engine:
-        return create_engine(url)
+        return create_engine(url, poolclass=NullPool)
 
-    def _insert(self, connection: Connection, rows: list[Row]) -> None:
-        handles = [row[0] for row in rows]
-        present = set(connection.execute(select(job.c.handle).where(job.c.handle.in_(handles))).scalars())
-        fresh = [dict(zip(COLUMNS, row, strict=True)) for row in rows if row[0] not in present]
-        if fresh:
-            connection.execute(job.insert(), fresh)
+    def _take(self, connection: Connection) -> None:
+        """Make sure that no other server keeps its jobs in this table; called for every new connection."""
 
-    def _set_attempts(self, connection: Connection, attempts: dict[str, int]) -> None:
-        connection.execute(
-            job.update().where(job.c.handle == bindparam("of_handle")).values(attempts=bindparam("to_attempts")),
-            [{"of_handle": handle, "to_attempts": count} for handle, count in attempts.items()],
-        )
+    def _write(self, connection: Connection, group: list[Steps]) -> None:
+        with connection.begin():
+            for steps in group:
+                if steps.puts:
+                    self._insert(connection, steps)
+                if steps.attempts:
+                    connection.execute(
+                        job.update()
+                        .where(job.c.handle == bindparam("of_handle"))
+                        .values(attempts=bindparam("to_attempts")),
+                        [{"of_handle": handle, "to_attempts": count} for handle, count in steps.attempts.items()],
+                    )
+                if steps.drops:
+                    connection.execute(job.delete().where(job.c.handle.in_(list(steps.drops))))
 
-    def _delete(self, connection: Connection, handles: list[str]) -> None:
-        connection.execute(job.delete().where(job.c.handle.in_(handles)))
+    def _is_unavailable(self, error: Exception) -> bool:
+        """Whether the database, not this group, is what is wrong, though the connection lives."""
+        return False
 
     # Inside.
 
-    def _open_connection(self) -> Connection:
-        if self._connection is None:
+    def _insert(self, connection: Connection, steps: Steps) -> None:
+        present = set(connection.execute(select(job.c.handle).where(job.c.handle.in_(list(steps.puts)))).scalars())
+        fresh = [dict(zip(COLUMNS, row, strict=True)) for handle, row in steps.puts.items() if handle not in present]
+        if fresh:
+            connection.execute(job.insert(), fresh)
+
+    def _connected(self) -> Connection:
+        if self._engine is None:
             raise StoreError("the store is not open")
+        if self._connection is None:
+            try:
+                self._connection = self._engine.connect()
+                if self._opened:
+                    with self._connection.begin():
+                        self._take(self._connection)
+            except SQLAlchemyError as error:
+                self._disconnect()
+                raise StoreUnavailable(reason(error)) from error
+            except StoreError:
+                self._disconnect()
+                raise
         return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(SQLAlchemyError):  # it may be broken already
+                connection.invalidate()
+            connection.close()
+
+    @contextlib.contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Turn what drivers raise into StoreError, and a broken connection into StoreUnavailable."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as error:
+            cause = getattr(error, "orig", None) or error
+            if not isinstance(error, SQLAlchemyError) and not self._is_driver_error(error):
+                raise
+            if self._is_broken(cause):
+                self._disconnect()
+                raise StoreUnavailable(reason(error)) from error
+            raise StoreError(reason(error)) from error
+
+    def _is_driver_error(self, error: Exception) -> bool:
+        return self._engine is not None and isinstance(error, self._engine.dialect.loaded_dbapi.Error)
+
+    def _is_broken(self, cause: Any) -> bool:
+        assert self._engine is not None
+        raw = self._connection.connection.dbapi_connection if self._connection is not None else None
+        return self._engine.dialect.is_disconnect(cause, raw, None) or self._is_unavailable(cause)
 
     def _shown_url(self) -> str:
         return self._url.render_as_string(hide_password=True)
 
 
-def reason(error: SQLAlchemyError) -> str:
+def reason(error: Exception) -> str:
     """The driver's own words, without SQLAlchemy's statement and parameters, which would carry payloads into logs."""
     cause = getattr(error, "orig", None) or error
     return str(cause).strip() or type(cause).__name__

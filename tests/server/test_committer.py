@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from gearbridge.errors import StoreError
+from gearbridge.errors import StoreError, StoreUnavailable
 from gearbridge.records import Drop, Operation, Put, StoredJob, Update
 from gearbridge.server import committer as committer_module
 from gearbridge.server.committer import Committer, apply_group
 from gearbridge.stores.base import Abilities
+from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pytest
+
+
+#: Seconds that a group waits in tests where the store comes back.
+PATIENCE = 30.0
 
 
 class FaultyStore:
@@ -40,7 +45,7 @@ class FaultyStore:
     def apply(self, group: Sequence[Operation]) -> None:
         if self.down:
             self.down -= 1
-            raise StoreError("the database is away")
+            raise StoreUnavailable("the database is away")
         for operation in group:
             handle = operation.job.handle if isinstance(operation, Put) else operation.handle
             if handle in self.bad:
@@ -81,26 +86,22 @@ def test_ends_and_attempts_that_fail_are_kept_and_go_first_next_time() -> None:
 
 
 def test_what_was_kept_is_tried_again_though_nothing_new_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committer_module, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(committer_module, "LONGEST_PAUSE", 0.01)
     store = FaultyStore(down=6)
     store.jobs[b"1"] = StoredJob(b"1", b"f", b"")
     done = threading.Event()
-    committer = Committer(store, lambda _group, _errors: done.set())
+    committer = Committer(store, lambda _group, _errors: done.set(), 0.0)
     committer.start()
     committer.apply([Drop(b"1")])
     assert done.wait(10), "the worker is not punished: its end counts as handled"
-    for _ in range(1000):
-        if not store.jobs:
-            break
-        threading.Event().wait(0.01)
-    assert not store.jobs
+    wait_until(lambda: not store.jobs, what="the end to be written")
     committer.stop()
 
 
 def test_stopping_writes_what_was_handed_over() -> None:
     store = FaultyStore()
     outcomes: list[dict[int, str]] = []
-    committer = Committer(store, lambda _group, errors: outcomes.append(errors))
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), PATIENCE)
     committer.start()
     committer.apply([put(b"1")])
     committer.stop()
@@ -120,7 +121,7 @@ def test_an_error_that_no_store_should_raise_is_an_error_for_clients_not_the_end
     outcomes: list[dict[int, str]] = []
     store = BrokenStore()
     store.jobs[b"old"] = StoredJob(b"old", b"f", b"")
-    committer = Committer(store, lambda _group, errors: outcomes.append(errors))
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), PATIENCE)
     committer.start()
     committer.apply([put(b"bug"), Drop(b"old")])
     committer.apply([put(b"fine")])
@@ -128,3 +129,37 @@ def test_an_error_that_no_store_should_raise_is_an_error_for_clients_not_the_end
     assert outcomes == [{0: "internal error"}, {}]
     assert list(store.jobs) == [b"fine"]
     assert "unexpected" in caplog.text
+
+
+def test_a_group_waits_for_a_store_that_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes: list[dict[int, str]] = []
+    store = FaultyStore(down=4)
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), PATIENCE)
+    committer.start()
+    committer.apply([put(b"1")])
+    wait_until(lambda: outcomes, what="the group to be written")
+    committer.stop()
+    assert outcomes == [{}]
+    assert list(store.jobs) == [b"1"]
+    assert committer.trouble is None
+    assert [record.getMessage().partition(",")[0].split(" after")[0] for record in caplog.records] == [
+        "the store cannot be reached",
+        "the store is back",
+    ]
+
+
+def test_after_its_patience_a_group_is_refused_and_its_ends_are_kept() -> None:
+    outcomes: list[dict[int, str]] = []
+    store = FaultyStore(down=1_000_000)
+    store.jobs[b"old"] = StoredJob(b"old", b"f", b"")
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), 0.2)
+    committer.start()
+    committer.apply([put(b"1"), Drop(b"old")])
+    wait_until(lambda: outcomes, what="the group to be refused")
+    assert outcomes == [{0: "the store cannot be reached: the database is away"}]
+    assert committer.trouble == "the database is away"
+    store.jobs[b"1"] = StoredJob(b"1", b"f", b"")  # its commit had got through, only the answer had not
+    store.down = 0
+    wait_until(lambda: not store.jobs, what="the ends to be written, that of the refused job too")
+    committer.stop()
+    assert committer.trouble is None

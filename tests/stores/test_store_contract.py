@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import ConfigurationError, StoreError
 from gearbridge.records import Drop, Operation, Put, StoredJob, Update
 from gearbridge.stores.registry import store_for
 from gearbridge.stores.schema import SCHEMA_VERSION
 from gearbridge.stores.table import TableStore
+from tests.fixtures.postgres import make_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,25 +30,46 @@ class PlainSQLiteStore(TableStore):
     """SQLAlchemy's own statements, the path of databases without a faster one, on an SQLite file."""
 
     def _create_engine(self, url: URL) -> Engine:
-        engine = create_engine(url)
+        engine = create_engine(url, poolclass=NullPool)
         event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         return engine
 
 
-def make(kind: str, folder: Path) -> Store:
-    url = f"sqlite:///{folder / 'jobs.db'}"
-    return PlainSQLiteStore(make_url(url)) if kind == "plain" else store_for(url)
+class Place:
+    """Where a store keeps its jobs; every call of `store` opens another view of the same place."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind = kind
+        self.url = url
+
+    def store(self) -> Store:
+        return PlainSQLiteStore(make_url(self.url)) if self.kind == "plain" else store_for(self.url)
+
+    def run(self, statement: str) -> None:
+        """Change something behind the store's back."""
+        engine = create_engine(make_url(self.url).set(drivername=_DRIVERS[self.kind]), poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "plain"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+_DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
+
+
+@pytest.fixture(params=list(_DRIVERS))
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    kind = str(request.param)
+    if kind == "postgresql":
+        return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
+    if kind == "mariadb":
+        return Place(kind, request.getfixturevalue("mariadb").make_database())
+    return Place(kind, f"sqlite:///{tmp_path / 'jobs.db'}")
 
 
 @pytest.fixture
-def store(kind: str, tmp_path: Path) -> Iterator[Store]:
-    store = make(kind, tmp_path)
+def store(place: Place) -> Iterator[Store]:
+    store = place.store()
     store.open()
     yield store
     store.close()
@@ -68,7 +90,7 @@ def handles(store: Store) -> list[bytes]:
     return [job.handle for job in store.replay()]
 
 
-def test_what_is_put_is_there_after_reopening_entire_and_in_order(kind: str, store: Store, tmp_path: Path) -> None:
+def test_what_is_put_is_there_after_reopening_entire_and_in_order(place: Place, store: Store) -> None:
     jobs = [
         StoredJob(b"H:b:2", b"resize", b"\0\xff'\n", b"key", 2, 1_800_000_000, 3, b"sum"),
         StoredJob(b"H:a:1", b"resize", b"", b"", 0),
@@ -76,7 +98,7 @@ def test_what_is_put_is_there_after_reopening_entire_and_in_order(kind: str, sto
     store.apply([Put(one) for one in jobs])
     store.apply([Put(job(b"H:a:0"))])
     store.close()
-    again = make(kind, tmp_path)
+    again = place.store()
     again.open()
     assert kept(again) == [
         (b"H:b:2", b"resize", b"\0\xff'\n", b"key", 2, 1_800_000_000, 3, b"sum"),
@@ -168,15 +190,24 @@ def test_a_group_is_all_or_nothing(store: Store) -> None:
     assert handles(store) == [b"before", b"after"]
 
 
-def test_a_store_of_another_version_is_refused(kind: str, store: Store, tmp_path: Path) -> None:
+def test_a_store_of_another_version_is_refused(place: Place, store: Store) -> None:
     store.close()
-    with sqlite3.connect(tmp_path / "jobs.db") as connection:
-        connection.execute("UPDATE gearbridge_schema SET version = 99")
-    connection.close()
+    place.run("UPDATE gearbridge_schema SET version = 99")
     with pytest.raises(ConfigurationError, match=f"version 99.*version {SCHEMA_VERSION}"):
-        make(kind, tmp_path).open()
+        place.store().open()
 
 
-def test_a_store_that_is_not_open_says_so(kind: str, tmp_path: Path) -> None:
+def test_a_store_that_is_not_open_says_so(place: Place) -> None:
     with pytest.raises(StoreError, match="not open"):
-        make(kind, tmp_path).apply([Drop(b"1")])
+        place.store().apply([Drop(b"1")])
+
+
+def test_one_server_at_a_time_has_the_table(place: Place, store: Store) -> None:
+    if place.kind == "plain":
+        return  # the plain path is of no database that servers are told to use
+    second = place.store()
+    with pytest.raises(ConfigurationError, match="in use by another gearbridge server"):
+        second.open()
+    store.close()
+    second.open()
+    second.close()

@@ -1,0 +1,82 @@
+"""The job table with one statement for many rows, for databases whose drivers make that the fast way.
+
+A group of one kind of operation is a single statement, which commits itself: one round trip. Anything else is a
+transaction. The connection is in autocommit mode, so that it is we who say where a transaction begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from .table import TableStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from .rows import Row, Steps
+
+_T = TypeVar("_T")
+
+Statement = tuple[str, Any]
+
+
+class BulkTableStore(TableStore):
+    """What the fast stores share; each says its own statements, in the parameter style of its driver."""
+
+    #: The statement that begins a transaction.
+    begin: ClassVar[str] = "BEGIN"
+
+    @abstractmethod
+    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+        """Statements that insert rows, and change nothing where a handle is there already."""
+
+    @abstractmethod
+    def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
+        """Statements that set attempts."""
+
+    @abstractmethod
+    def _deletes(self, handles: list[str]) -> Iterator[Statement]:
+        """Statements that delete rows."""
+
+    def _write(self, connection: Connection, group: list[Steps]) -> None:
+        statements: list[Statement] = []
+        for steps in group:
+            if steps.puts:
+                statements.extend(self._inserts(list(steps.puts.values())))
+            if steps.attempts:
+                statements.extend(self._updates(steps.attempts))
+            if steps.drops:
+                statements.extend(self._deletes(list(steps.drops)))
+        self._run(connection.connection.dbapi_connection, statements)
+
+    def _run(self, raw: Any, statements: list[Statement]) -> None:
+        """Run the statements on the driver's own connection, as one transaction."""
+        cursor = raw.cursor()
+        try:
+            if len(statements) == 1:
+                cursor.execute(*statements[0])
+                return
+            cursor.execute(self.begin)
+            try:
+                for statement in statements:
+                    cursor.execute(*statement)
+                cursor.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):  # the first error is the one to tell
+                    cursor.execute("ROLLBACK")
+                raise
+        finally:
+            cursor.close()
+
+
+def chunks(items: list[_T], sizes: tuple[int, ...]) -> Iterator[list[_T]]:
+    """Cut a list into pieces of these sizes, largest first; the last size has to be 1."""
+    start = 0
+    for size in sizes:
+        while len(items) - start >= size:
+            yield items[start : start + size]
+            start += size

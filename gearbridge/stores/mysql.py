@@ -1,0 +1,108 @@
+"""The job table in MySQL 5.7 and later and MariaDB, through PyMySQL: multi-row INSERT, DELETE by list.
+
+PyMySQL writes parameters into the statement's text, and a statement must fit the server's max_allowed_packet: rows are
+cut into statements by their size.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from gearbridge.errors import StoreError, StoreUnavailable
+
+from .base import Abilities
+from .bulk import BulkTableStore, chunks
+from .rows import COLUMNS
+from .schema import job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+    from .bulk import Statement
+    from .rows import Row
+
+_log = logging.getLogger(__name__)
+
+_ROW = "(" + ", ".join(["%s"] * len(COLUMNS)) + ")"
+#: Handles per DELETE.
+_SIZES = (1000, 100, 10, 1)
+#: Bytes of payload after which a statement takes no further row.
+_STATEMENT_SIZE = 1 << 20
+#: What a statement needs besides a payload: the other columns, escaped, and the words around them.
+_OVERHEAD = 32_768
+#: Seconds to connect, and until a server that does not answer counts as gone.
+_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
+
+_INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
+_INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
+_UPDATE = f"UPDATE {job.name} SET attempts = %s WHERE handle = %s"
+_TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), 0)")
+
+
+class MySQLStore(BulkTableStore):
+    """`mysql://...` or `mariadb://...`. One server at a time may keep its jobs in a database's table."""
+
+    _max_payload: int | None = None
+
+    @property
+    def abilities(self) -> Abilities:
+        """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
+        return Abilities(durable=True, transactional=True, max_payload=self._max_payload)
+
+    def _create_engine(self, url: URL) -> Engine:
+        return create_engine(
+            url.set(drivername=f"{url.get_backend_name()}+pymysql"),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={**_TIMEOUTS, "charset": "utf8mb4", "init_command": "SET sql_mode = 'TRADITIONAL'"},
+        )
+
+    def _take(self, connection: Connection) -> None:
+        if connection.execute(_TAKE).scalar() != 1:
+            raise StoreUnavailable("the job table is in use by another gearbridge server; give each its own database")
+        flush, packet = connection.execute(
+            text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@SESSION.max_allowed_packet")
+        ).one()
+        if flush != 1:
+            _log.warning("innodb_flush_log_at_trx_commit is %s here: a crash can lose acknowledged jobs", flush)
+        # Escaping may double a payload that is nothing but quotes and backslashes.
+        self._max_payload = max(0, (packet - _OVERHEAD) // 2)
+
+    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+        values: list[object] = []
+        size = 0
+        for row in rows:
+            payload = len(row[4])
+            if self._max_payload is not None and payload > self._max_payload:
+                raise StoreError(
+                    f"the payload of {payload} bytes is over {self._max_payload}, "
+                    "which is what this database's max_allowed_packet has room for"
+                )
+            if values and size + payload + _OVERHEAD // 16 > self._statement_size():
+                yield self._insert_of(values)
+                values, size = [], 0
+            values.extend(row)
+            size += payload + _OVERHEAD // 16
+        if values:
+            yield self._insert_of(values)
+
+    def _insert_of(self, values: list[object]) -> Statement:
+        count = len(values) // len(COLUMNS)
+        return _INSERT_HEAD + ", ".join([_ROW] * count) + _INSERT_TAIL, values
+
+    def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
+        for handle, count in attempts.items():
+            yield _UPDATE, (count, handle)
+
+    def _deletes(self, handles: list[str]) -> Iterator[Statement]:
+        for chunk in chunks(handles, _SIZES):
+            yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
+
+    def _statement_size(self) -> int:
+        return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)

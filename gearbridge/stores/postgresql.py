@@ -1,0 +1,96 @@
+"""The job table in PostgreSQL, through psycopg 3: arrays unnested into one INSERT, one DELETE by array.
+
+A group of several kinds of operation travels as one pipeline, so it is one round trip too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from gearbridge.errors import StoreUnavailable
+
+from .bulk import BulkTableStore
+from .rows import COLUMNS
+from .schema import job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL
+
+    from .bulk import Statement
+    from .rows import Row
+
+_log = logging.getLogger(__name__)
+
+# Names as text, numbers in their own width: psycopg sends arrays in binary.
+_INSERT = (
+    f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) "
+    "SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::int2[], %b::bytea[], %b::int8[], %b::int4[], "
+    "%b::text[]) ON CONFLICT (handle) DO NOTHING"
+)
+_UPDATE = (
+    f"UPDATE {job.name} SET attempts = changed.attempts "
+    "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
+    f"WHERE {job.name}.handle = changed.handle"
+)
+_DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
+
+#: Seconds to connect, and until a connection whose other end is gone counts as broken.
+_CONNECT = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, libpq's tcp_user_timeout
+#: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
+_LOCK_CLASS = 0x67656172
+
+_TAKE = text(f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)")
+
+
+class PostgreSQLStore(BulkTableStore):
+    """`postgresql://...`. One server at a time may keep its jobs in a database's table."""
+
+    def _create_engine(self, url: URL) -> Engine:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={**_CONNECT, "tcp_user_timeout": _USER_TIMEOUT, "application_name": "gearbridge server"},
+        )
+
+    def _take(self, connection: Connection) -> None:
+        if not connection.execute(_TAKE).scalar():
+            raise StoreUnavailable("the job table is in use by another gearbridge server; give each its own database")
+        if connection.execute(text("SHOW synchronous_commit")).scalar() == "off":
+            # With it off, what was acknowledged could be lost; this session has promised otherwise.
+            connection.execute(text("SET synchronous_commit TO on"))
+        if connection.execute(text("SHOW fsync")).scalar() == "off":
+            _log.warning("fsync is off in this PostgreSQL: a power failure loses acknowledged jobs")
+
+    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+        yield _INSERT, [list(column) for column in zip(*rows, strict=True)]
+
+    def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
+        yield _UPDATE, [list(attempts), list(attempts.values())]
+
+    def _deletes(self, handles: list[str]) -> Iterator[Statement]:
+        yield _DELETE, [handles]
+
+    def _run(self, raw: Any, statements: list[Statement]) -> None:
+        if len(statements) == 1:
+            raw.execute(*statements[0], prepare=True)
+            return
+        try:
+            with raw.pipeline():
+                raw.execute(self.begin)
+                for statement in statements:
+                    raw.execute(*statement, prepare=True)
+                raw.execute("COMMIT")
+        except BaseException:
+            if not raw.closed:
+                with contextlib.suppress(Exception):  # the first error is the one to tell
+                    raw.rollback()
+            raise
