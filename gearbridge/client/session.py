@@ -160,16 +160,8 @@ class ClientSession:
         self._lines = []
 
     def _complaint(self, command: int, args: Sequence[bytes]) -> str:
-        awaited = c.name_of(self._awaited[0][0]) if self._awaited and self._awaited[0][0] else "nothing"
-        if command == c.POISON:
-            came = "what is not the Gearman protocol"
-        elif command == c.TEXT:
-            came = f"the text {args[0][:60].decode('utf-8', 'backslashreplace')!r}"
-        elif command > c.LAST:
-            came = f"a broken or unknown packet (type {args[0].decode('ascii')})"
-        else:
-            came = c.name_of(command)
-        return f"the server sent {came} where {awaited} was due; is it a Gearman server?"
+        due = c.name_of(self._awaited[0][0]) if self._awaited and self._awaited[0][0] else "nothing"
+        return f"the server sent {name_packet(command, args)} where {due} was due; is it a Gearman server?"
 
 
 class ForegroundJob:
@@ -242,6 +234,17 @@ def read_status(args: Sequence[bytes]) -> JobStatus:
 def server_error(args: Sequence[bytes]) -> ServerError:
     """Make the exception of an ERROR packet's arguments."""
     return ServerError(text(args[0]), text(args[1]))
+
+
+def name_packet(command: int, args: Sequence[bytes]) -> str:
+    """Name what the parser gave, for messages."""
+    if command == c.POISON:
+        return "what is not the Gearman protocol"
+    if command == c.TEXT:
+        return f"the text {args[0][:60].decode('utf-8', 'backslashreplace')!r}"
+    if command > c.LAST:
+        return f"a broken or unknown packet (type {args[0].decode('ascii')})"
+    return c.name_of(command)
 
 
 def number(digits: bytes) -> int:

@@ -120,7 +120,9 @@ class Worker:
         """Call the function for a job; return the packet that ends it, and what it carries beside the handle."""
         job = Job(args, lambda octets: links.send(peer, octets))
         try:
-            callback = self._callbacks[args[1]]
+            callback = self._callbacks.get(args[1])
+            if callback is None:
+                raise LookupError(f"this worker does not do {job.function!r}")
             return c.WORK_COMPLETE, (_octets(callback(job)),)
         except JobFailed as error:
             log.warning("job %s of %s failed: %s", job.handle, job.function, error)

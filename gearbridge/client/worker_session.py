@@ -18,7 +18,7 @@ from ..errors import ProtocolError
 from ..wire import commands as c
 from ..wire.packets import GRAB_JOB_UNIQ, PRE_SLEEP, RESPONSE_MAGIC, request
 from ..wire.parser import Packet, PacketParser
-from .session import MAX_BODY
+from .session import MAX_BODY, name_packet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +90,6 @@ class WorkerSession:
                 if self.state is State.ASLEEP:
                     self.state = State.AWAKE
             elif command != c.ERROR:
-                came = c.name_of(command) if command else "text"
-                raise ProtocolError(f"the server sent {came} while this worker {self.state.value}")
+                came = name_packet(command, args)
+                raise ProtocolError(f"the server sent {came}, and this worker {self.state.value}")
         return packets
