@@ -1,0 +1,68 @@
+"""Submitting under a test's eyes: which handles were acknowledged, and working off what is queued."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from .wire_client import WireClient, packet
+
+
+class Load:
+    """A client that submits in the background, several at a time, and remembers which handle which payload got."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.acknowledged: dict[str, str] = {}  # handle: payload
+        self.refused = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(port, name))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the replies that are due, and wait for that."""
+        self._stop.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "a reply is missing"
+
+    def _run(self, port: int, name: str) -> None:
+        number = 0
+        with contextlib.suppress(OSError, EOFError), WireClient(port) as client:
+            while not self._stop.is_set():
+                payloads = [f"{name}-{number + index}" for index in range(20)]
+                number += len(payloads)
+                client.socket.sendall(b"".join(packet("SUBMIT_JOB_BG", "f", "", payload) for payload in payloads))
+                for payload in payloads:
+                    reply = client.hear()
+                    if reply[0] == "JOB_CREATED":
+                        self.acknowledged[reply[1]] = payload
+                    else:
+                        assert reply[:2] == ("ERROR", "QUEUE_ERROR")
+                        self.refused += 1
+
+
+def work_all(port: int, count: int) -> list[tuple[str, str]]:
+    """Do `count` jobs, and be sure that the server has their ends. Returns handles and payloads, in order."""
+    done = []
+    with WireClient(port) as worker:
+        worker.send("CAN_DO", "f")
+        for _ in range(count):
+            name, handle, _function, payload = worker.ask("GRAB_JOB")
+            assert name == "JOB_ASSIGN"
+            done.append((handle, payload))
+            worker.send("WORK_COMPLETE", handle, "")
+        assert worker.ask("ECHO_REQ", "behind") == ("ECHO_RES", "behind")
+    return done
+
+
+def check_all_there(lines: list[str], queue: list[tuple[str, str]], expected: dict[str, str]) -> None:
+    """Every acknowledged job is listed once, was given out under its handle, and in the order of its submission."""
+    handles = [line.split("\t")[0] for line in lines]
+    assert set(expected) <= set(handles)
+    assert len(handles) == len(set(handles)), "no job is there twice"
+    found = dict(queue)
+    assert {handle: found[handle] for handle in expected} == expected, "under the handle that was acknowledged"
+    sequences: dict[str, list[int]] = {}
+    for _, payload in queue:
+        name, _, number = payload.rpartition("-")
+        sequences.setdefault(name, []).append(int(number))
+    assert all(numbers == sorted(numbers) for numbers in sequences.values()), "in the order of submission"

@@ -1,0 +1,159 @@
+"""A database that goes away and comes back, under load: nothing lost, nothing falsely acknowledged, no restart."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from gearbridge.errors import ConfigurationError
+from gearbridge.extension.cluster import TemporaryCluster
+from tests.fixtures.mariadb import MariaDB
+from tests.fixtures.processes import wait_until
+from tests.fixtures.server import GearbridgeServer
+
+from .load import Load, check_all_there, work_all
+from .wire_client import WireClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: How often the database is killed here; `make soak` does it more often.
+KILLS = int(os.environ.get("GEARBRIDGE_TEST_DATABASE_KILLS", "2"))
+
+
+class Database(Protocol):
+    """A database server that commits durably, and that the test may kill."""
+
+    url: str
+
+    def kill(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+class PostgreSQL:
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._cluster = stack.enter_context(TemporaryCluster())
+        self.url = self._cluster.url()
+
+    def kill(self) -> None:
+        # The backends too: one of them could finish a commit after the postmaster is gone.
+        server = self._cluster.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii").split()
+        for pid in (server, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def start(self) -> None:
+        wait_until(self._restarted, 60, "PostgreSQL to start again")
+
+    def _restarted(self) -> bool:
+        try:
+            self._cluster.restart()
+        except ConfigurationError:  # backends of the killed server may not all have noticed yet
+            return False
+        return True
+
+
+class Maria:
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._server = stack.enter_context(MariaDB("--innodb-flush-log-at-trx-commit=1"))
+        self.url = self._server.make_database()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+@pytest.fixture(scope="module", params=[PostgreSQL, Maria])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    with contextlib.ExitStack() as stack:
+        yield request.param(stack)
+
+
+def foreground_round_trip(port: int) -> None:
+    with WireClient(port) as client, WireClient(port) as worker:
+        handle = client.ask("SUBMIT_JOB", "foreground", "", "x")[1]
+        worker.send("CAN_DO", "foreground")
+        assert worker.ask("GRAB_JOB")[1] == handle
+        worker.send("WORK_COMPLETE", handle, "y")
+        assert client.hear() == ("WORK_COMPLETE", handle, "y")
+
+
+def test_kill_minus_9_of_the_database_under_load(database: Database, tmp_path: Path) -> None:
+    expected: dict[str, str] = {}
+    with GearbridgeServer(tmp_path, "--store", database.url, "--store-patience", "120") as server:
+        pid = server.pid
+        for number in range(KILLS):
+            loads = [Load(server.port, f"{number}-{index}") for index in range(3)]
+            wait_until(lambda loads=loads: all(load.acknowledged for load in loads), what="the load to begin")  # type: ignore[misc]
+            database.kill()
+            foreground_round_trip(server.port)
+            # What is acknowledged while the database is away can only be what it had committed before it was killed.
+            threading.Event().wait(0.1)
+            silent = [len(load.acknowledged) for load in loads]
+            threading.Event().wait(0.3)
+            assert [len(load.acknowledged) for load in loads] == silent
+            database.start()
+            wait_until(
+                lambda loads=loads, silent=silent: all(  # type: ignore[misc]
+                    len(load.acknowledged) > count for load, count in zip(loads, silent, strict=True)
+                ),
+                what="acknowledgements to go on",
+            )
+            for load in loads:
+                load.stop()
+                assert load.refused == 0, "they had the patience to wait"
+                expected.update(load.acknowledged)
+        assert server.pid == pid
+        before = server.admin("show jobs")
+        server.kill()
+        server.start()
+        lines = server.admin("show jobs")
+        assert [line.split("\t")[0] for line in lines] == [line.split("\t")[0] for line in before]
+        check_all_there(lines, work_all(server.port, len(lines)), expected)
+
+
+def test_submitters_are_refused_when_their_patience_ends_and_ends_are_written_later(
+    database: Database, tmp_path: Path
+) -> None:
+    with GearbridgeServer(tmp_path, "--store", database.url, "--store-patience", "0.5") as server:
+        with WireClient(server.port) as client, WireClient(server.port) as worker:
+            handle = client.ask("SUBMIT_JOB_BG", "f", "", "x")[1]
+            kept = client.ask("SUBMIT_JOB_BG", "f", "", "y")[1]
+            worker.send("CAN_DO", "f")
+            assert worker.ask("GRAB_JOB")[1] == handle
+            database.kill()
+            begin = time.monotonic()
+            reply = client.ask("SUBMIT_JOB_BG", "f", "", "refused")
+            assert reply[:2] == ("ERROR", "QUEUE_ERROR")
+            assert "cannot be reached" in reply[2]
+            assert time.monotonic() - begin >= 0.5
+            worker.send("WORK_COMPLETE", handle, "done while the database is away")
+            assert worker.ask("ECHO_REQ", "") == ("ECHO_RES", ""), "the worker is not punished"
+            database.start()
+            wait_until(
+                lambda: client.ask("SUBMIT_JOB_BG", "f", "", "after")[0] == "JOB_CREATED",
+                what="background jobs to be taken again",
+            )
+        server.kill()
+        server.start()
+        handles = [line.split("\t")[0] for line in server.admin("show jobs")]
+        assert handle not in handles
+        assert [payload for _, payload in work_all(server.port, len(handles))] == ["y", "after"]
+        assert handles[0] == kept
+
+
+def test_a_database_that_is_away_at_the_start_is_a_clear_error(tmp_path: Path) -> None:
+    server = GearbridgeServer(tmp_path, "--store", "postgresql://user:secret@127.0.0.1:1/jobs")
+    with pytest.raises(AssertionError, match=r"cannot open the store postgresql://user:\*\*\*@127\.0\.0\.1:1/jobs"):
+        server.start()
