@@ -1,4 +1,4 @@
-"""`python -m gearbridge.extension`: build the extensions' files, or check their sources."""
+"""`python -m gearbridge.extension`: build the extensions' files, check their sources, make their reference page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from ..errors import ConfigurationError
 from .assemble import EXTENSIONS
 from .build import assembled, build
 from .lint import lint
+from .reference import reference
+from .sources import read_source
 
 
 @click.group()
@@ -49,6 +51,12 @@ def lint_command() -> None:
     if found:
         sys.exit(1)
     click.echo("OK")
+
+
+@main.command("reference")
+def reference_command() -> None:
+    """Print the reference page of the SQL functions: docs/reference/sql.md."""
+    click.echo(reference(read_source), nl=False)
 
 
 def _script(extension: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -26,6 +27,20 @@ def test_build_writes_all_files_and_tells_their_names(start_process: StartProces
 
 def test_lint_passes_over_our_own_sources(start_process: StartProcess) -> None:
     assert start_process(sys.executable, "-m", "gearbridge.extension", "lint").succeed() == b"OK\n"
+
+
+def test_the_reference_page_is_up_to_date(start_process: StartProcess) -> None:
+    page = (TOP / "docs" / "reference" / "sql.md").read_text(encoding="utf-8")
+    made = start_process(sys.executable, "-m", "gearbridge.extension", "reference").succeed().decode()
+    assert page == made, "run: python -m gearbridge.extension reference > docs/reference/sql.md"
+
+
+def test_the_reference_page_names_every_sqlstate() -> None:
+    page = (TOP / "docs" / "reference" / "sql.md").read_text(encoding="utf-8")
+    source = (TOP / "plpython" / "gearbridge_pg.py").read_text(encoding="utf-8")
+    states = set(re.findall(r'"([0-9A-Z]{5})"', source))
+    assert {"08001", "GB001", "55000"} <= states
+    assert {state for state in states if f"| `{state}` |" not in page} == set()
 
 
 def test_a_wheel_has_the_sources_and_builds_the_same(start_process: StartProcess, tmp_path: Path) -> None:
