@@ -3,6 +3,8 @@
 --
 -- How a session uses it: say once where the job servers are (gman_servers_set), then submit. The session keeps one
 -- connection, opened by the first call. What these functions do, they do at once: ROLLBACK does not take it back.
+-- They are VOLATILE and PARALLEL UNSAFE for that: the connection belongs to the session's own process, and a wait runs
+-- a statement to let PostgreSQL cancel, which not every PostgreSQL allows during a parallel query.
 --
 -- Nobody but the owner may call any of it until an administrator grants it:
 --     GRANT EXECUTE ON FUNCTION gearbridge._load(), gman_do_background(text, text, text) TO application;
