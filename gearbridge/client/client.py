@@ -103,12 +103,14 @@ class Client:
         if end is not None and (deadline is None or end < deadline):
             deadline = end
         try:
+            link.talking = True
             connection.send(session.ask_exceptions() + session.submit(command, job, *args), deadline)
             done = False
             while not done:
                 for _, reply, reply_args in session.receive(connection.receive(deadline)):
                     done = job.take(reply, reply_args)
                     deadline = end  # the server has answered; now it is the worker's time
+            link.talking = False
         except ReplyTimeout as error:
             self._links.drop(link)
             if job.handle:
@@ -171,6 +173,7 @@ class Client:
                         refusal = ServerError(text(args[0]), accepted)
 
         try:
+            link.talking = True
             for group in _groups(payloads):
                 packets = [session.submit(command, None, name, b"", payload) for payload in group]
                 connection.send(b"".join(packets), self._reply_deadline())
@@ -179,6 +182,7 @@ class Client:
                 if refusal is not None:
                     break
             settle(allowed=0)
+            link.talking = False
         except BaseException:
             self._links.drop(link)
             raise
@@ -247,10 +251,12 @@ class Client:
         """Send one request and return the arguments of its one reply."""
         deadline = self._reply_deadline()
         try:
+            link.talking = True
             link.connection.send(request, deadline)
             replies = link.session.receive(link.connection.receive(deadline))
             while not replies:
                 replies = link.session.receive(link.connection.receive(deadline))
+            link.talking = False
         except BaseException:
             self._links.drop(link)
             raise

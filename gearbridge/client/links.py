@@ -26,16 +26,19 @@ DEAD_FOR = 5.0
 
 
 class Link:
-    """A connection with the conversation on it."""
+    """A connection with the conversation on it. `talking` while a call is at it."""
 
-    __slots__ = ("connection", "session")
+    __slots__ = ("connection", "session", "talking")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.session = ClientSession()
+        self.talking = False
 
     def usable(self) -> bool:
         """Take in what came since the last call, and say whether the server is still there."""
+        if self.session.busy:
+            return False  # Ctrl-C came between encoding a request and sending it
         while True:
             octets = self.connection.receive_waiting()
             if octets is None:
@@ -74,12 +77,11 @@ class Links:
         """Return the link that jobs go through. Raises ServersUnreachable, naming each server and why."""
         if self._process != os.getpid():
             # After a fork parent and child would read each other's replies.
-            self._open.clear()
-            self._current = None
+            self.close()
             self._process = os.getpid()
         link = self._current
         if link is not None:
-            if link.session.busy:
+            if link.talking:
                 raise RuntimeError("this Client is in the middle of another call; a callback or thread needs its own")
             if link.usable():
                 return link
