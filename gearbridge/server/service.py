@@ -174,7 +174,7 @@ class Service:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 100)
         if count:
-            _log.info("%d jobs are back from the store", count)
+            _log.info("jobs back from the store: %d", count)
 
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets)

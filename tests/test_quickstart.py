@@ -1,0 +1,101 @@
+"""docs/quickstart.md, followed literally: its files written, its commands run in one shell, its outputs compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from gearbridge.extension.cluster import TemporaryCluster
+
+from .fixtures.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .fixtures.processes import StartProcess
+
+PAGE = Path(__file__).parent.parent / "docs" / "quickstart.md"
+_BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A fenced block: a file to write (title), a script to run (sh), or what is to be seen (text)."""
+
+    language: str
+    title: str
+    text: str
+
+
+def blocks(port: int) -> list[Block]:
+    """The page's blocks, for a job server on another port than Gearman's own."""
+    text = PAGE.read_text(encoding="utf-8").replace("4730", str(port))
+    return [Block(*found.groups(default="")) for found in _BLOCK.finditer(text)]
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """A PostgreSQL as a newcomer has it: nothing of ours in it."""
+    with TemporaryCluster({"fsync": "off"}) as cluster:
+        yield cluster.url()
+
+
+def script(page: list[Block], folder: Path, port: int) -> str:
+    """All commands of the page as one script, with a marker line after each block; its files are written on the way."""
+    lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    for number, block in enumerate(page):
+        if block.title:
+            (folder / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "sh":
+            lines.append(block.text.rstrip())
+            if "gearbridge server" in block.text:
+                # A reader's next command comes later than a script's.
+                lines.append(
+                    f"for _ in $(seq 300); do gearadmin -p {port} --getpid >/dev/null 2>&1 && break; sleep 0.1; done"
+                )
+        lines.append(f"echo; echo '=== {number}'")
+    return "\n".join(lines)
+
+
+def expected(text: str) -> re.Pattern[str]:
+    """What the page shows, with … for what differs from run to run."""
+    return re.compile(re.escape(text.strip()).replace("…", ".*"))
+
+
+def test_the_quickstart(tmp_path: Path, start_process: StartProcess, database_url: str) -> None:
+    port = free_port()
+    page = blocks(port)
+    assert len([block for block in page if block.language == "sh"]) >= 8
+    (tmp_path / "script.sh").write_text(script(page, tmp_path, port), encoding="utf-8")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DATABASE_URL": database_url,
+        # What a reader's machine looks like to tools that are told no port.
+        "GEARBRIDGE_SERVERS": f"127.0.0.1:{port}",
+        "GEARBRIDGE_SERVER_PORT": str(port),
+        "GEARBRIDGE_SERVER_LISTEN": "127.0.0.1",
+    }
+    shell = start_process("bash", "script.sh", env=environment, cwd=tmp_path)
+    status = shell.wait(120)
+    output = shell.stdout.decode()
+    assert status == 0, f"{output}\n{shell.stderr}"
+    seen = {}
+    position = 0
+    for marker in re.finditer(r"^=== (\d+)$", output, re.MULTILINE):
+        seen[int(marker[1])] = output[position : marker.start()].strip()
+        position = marker.end()
+    for number, block in enumerate(page):
+        if block.language == "text":
+            shown = seen[number - 1]
+            assert expected(block.text).fullmatch(shown) or expected(block.text).search(shell.stderr), (
+                f"after\n{page[number - 1].text}\nthe page shows\n{block.text}\nbut it was\n{shown}\n{shell.stderr}"
+            )
+
+
+def test_every_block_is_run_or_compared() -> None:
+    for block in blocks(4730):
+        assert block.title or block.language in {"sh", "text"}, block
