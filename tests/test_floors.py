@@ -17,6 +17,7 @@ PACKAGE = ROOT / "gearbridge"
 FLOORS = {
     "errors": 0,
     "version": 0,
+    "ports": 1,
     "wire": 1,
     "records": 1,
     "core": 2,
@@ -26,10 +27,10 @@ FLOORS = {
     "extension": 4,
     "sqlite": 4,
     "bench": 4,
-    "demo": 4,
-    "cli": 5,
-    "__main__": 6,
-    "__init__": 6,  # only gathers the public names
+    "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
+    "cli": 6,
+    "__main__": 7,
+    "__init__": 7,  # only gathers the public names
 }
 
 #: What a pure module may not know: sockets, threads, clocks, chance, logs.

@@ -8,14 +8,11 @@ Rules of this file:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from ..errors import ConfigurationError
+from ..ports import free_port
 from .installation import Installation, copy_installation, find_installation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-_PORTS = range(20000, 32000)  # below those of outgoing connections, which could take ours while we restart
 _START_TRIES = 3  # another program may take the free port between our look and PostgreSQL's
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -130,7 +127,7 @@ class TemporaryCluster:
 
     def _launch(self) -> None:
         for _ in range(_START_TRIES):
-            self.port = _free_port()
+            self.port = free_port()
             process = self._spawn()
             self._process = process
             if self._ready(process):
@@ -189,14 +186,6 @@ def _unprivileged() -> tuple[_Identity, tuple[int, int] | None]:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}, (entry.pw_uid, entry.pw_gid)
     raise ConfigurationError("PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody")
-
-
-def _free_port() -> int:
-    for port in random.sample(_PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise ConfigurationError("no free port found on 127.0.0.1")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
