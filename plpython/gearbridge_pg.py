@@ -27,13 +27,17 @@ if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so t
     from gearbridge import errors
     from gearbridge.client.client import Client
     from gearbridge.client.connection import SLICE
+    from gearbridge.records import Priority
 else:
     from . import errors
     from .client.client import Client
     from .client.connection import SLICE
+    from .records import Priority
 
 DEFAULT_CONNECT_TIMEOUT = 5.0  # seconds, for each server
 DEFAULT_REPLY_TIMEOUT = 60.0  # seconds
+
+_PRIORITIES = {"high": Priority.HIGH, "normal": Priority.NORMAL, "low": Priority.LOW}
 
 _UNITS = {"": 0.001, "us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?)\s*(us|ms|s|min|h|d|)\s*")
@@ -116,11 +120,11 @@ class SessionClient(Client):
         self._background = False
         return self
 
-    def submit(self, function: str, payload: str | bytes, unique_key: str | None) -> str:
+    def submit(self, function: str, payload: str | bytes, unique_key: str | None, priority: int) -> str:
         """Submit a background job. No setting is read before: `_look_up` keeps the time limit, if there is a wait."""
         self._background = True
         self._waiting_since = None
-        return self.do_background(function, payload, unique_key)
+        return self.do_background(function, payload, unique_key, priority=priority)
 
     def _connecting(self) -> None:
         self._answer_awaited = False
@@ -176,20 +180,22 @@ def ping() -> str:
         raise _sql_error(error) from None
 
 
-def do_bytes(function: str | None, payload: bytes | str | None, unique_key: str | None) -> bytes:
+def do_bytes(
+    function: str | None, payload: bytes | str | None, unique_key: str | None, priority: str = "normal"
+) -> bytes:
     """Run a job in the foreground and return its result."""
     if function is None or payload is None:
         raise _null(function)
     client = _client or _no_servers()
     try:
-        return client.ready().do(function, payload, unique_key, on_warning=_warn)
+        return client.ready().do(function, payload, unique_key, priority=_PRIORITIES[priority], on_warning=_warn)
     except (errors.GearbridgeError, ValueError) as error:
         raise _sql_error(error) from None
 
 
-def do_text(function: str | None, payload: str | None, unique_key: str | None) -> str | None:
+def do_text(function: str | None, payload: str | None, unique_key: str | None, priority: str = "normal") -> str | None:
     """Run a job in the foreground and return its result as text; None for an empty one, as pggearman."""
-    result = do_bytes(function, payload, unique_key)
+    result = do_bytes(function, payload, unique_key, priority)
     try:
         text = result.decode()
     except UnicodeDecodeError as error:
@@ -199,13 +205,15 @@ def do_text(function: str | None, payload: str | None, unique_key: str | None) -
     return text or None
 
 
-def do_background(function: str | None, payload: bytes | str | None, unique_key: str | None) -> str:
+def do_background(
+    function: str | None, payload: bytes | str | None, unique_key: str | None, priority: str = "normal"
+) -> str:
     """Submit a background job and return its handle."""
     if function is None or payload is None:
         raise _null(function)
     client = _client or _no_servers()
     try:
-        return client.submit(function, payload, unique_key)
+        return client.submit(function, payload, unique_key, _PRIORITIES[priority])
     except (errors.GearbridgeError, ValueError) as error:
         raise _sql_error(error) from None
 

@@ -21,7 +21,11 @@
 
 -- Group: foreground jobs, which wait for the result
 \i gearbridge_direct/gman_do.sql
+\i gearbridge_direct/gman_do_high.sql
+\i gearbridge_direct/gman_do_low.sql
 
 -- Group: background jobs, which return a handle
 \i gearbridge_direct/gman_do_background.sql
+\i gearbridge_direct/gman_do_high_background.sql
+\i gearbridge_direct/gman_do_low_background.sql
 \i gearbridge_direct/gman_status.sql

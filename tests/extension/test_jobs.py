@@ -131,7 +131,10 @@ def test_a_result_that_is_no_text_points_to_bytea(direct: Session, shared_job_se
         assert value(direct, "SELECT gman_do('odd', ''::bytea)") == result
 
 
-@pytest.mark.parametrize("call", ["gman_do", "gman_do_background"])
+@pytest.mark.parametrize(
+    "call",
+    [f"gman_do{priority}{kind}" for priority in ("", "_high", "_low") for kind in ("", "_background")],
+)
 @pytest.mark.parametrize("payload", ["text", "bytea", "jsonb"])
 def test_null_is_refused_in_pggearmans_words(direct: Session, call: str, payload: str) -> None:
     with pytest.raises(errors.NullValueNotAllowed, match="gearman function cannot be NULL"):
