@@ -126,6 +126,8 @@ def _stop_on_signals(worker: Worker) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         for other in (signal.SIGTERM, signal.SIGINT):
             signal.signal(other, leave)
+        # Not through click: a handler may interrupt a write to the same stream.
+        os.write(2, b"gearbridge: finishing the job in hand; a second signal leaves it to another worker\n")
         worker.stop()
 
     def leave(number: int, frame: FrameType | None) -> None:
