@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import select
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gearbridge import Client, Job, JobFailed
-from tests.fixtures.processes import free_port, wait_until
+from tests.fixtures.processes import PATIENCE, free_port, wait_until
+from tests.fixtures.server import GEARBRIDGE
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
@@ -114,3 +120,33 @@ def test_wrong_usage(gearbridge: Gearbridge, arguments: tuple[str, ...], said: s
     process = gearbridge("submit", *arguments)
     assert process.wait() == 2
     assert said in " ".join(process.stderr.split())
+
+
+def test_progress_on_a_terminal(shared_job_server: JobServer) -> None:
+    shown = bytearray()
+
+    def step(job: Job) -> str:
+        job.send_status(1, 4)
+        while b"25 % (1/4)" not in shown:
+            assert select.select([terminal], [], [], PATIENCE)[0], "no progress is shown"
+            shown.extend(os.read(terminal, 4096))
+        return "result"
+
+    terminal, stderr = pty.openpty()
+    try:
+        with working(shared_job_server.address, step=step):
+            done = subprocess.run(
+                [GEARBRIDGE, "submit", "--servers", shared_job_server.address, "step"],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                timeout=PATIENCE,
+                check=True,
+            )
+        assert done.stdout == b"result"
+        os.close(stderr)
+        with contextlib.suppress(OSError):  # the terminal's end
+            while octets := os.read(terminal, 4096):
+                shown.extend(octets)
+        assert shown.endswith(b"\r\x1b[K")  # wiped
+    finally:
+        os.close(terminal)
