@@ -11,13 +11,14 @@ import pytest
 
 from gearbridge import Client, ConnectionLost, Job, JobException, JobFailed, Worker
 from gearbridge.wire import commands as c
-from gearbridge.wire.packets import request, response
+from gearbridge.wire.packets import NO_JOB, NOOP, request, response
 from tests.client.scripted import Scripted
 from tests.fixtures.gearmand import Gearmand
 from tests.fixtures.processes import PATIENCE, free_port, wait_until
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -211,17 +212,38 @@ def test_all_servers_are_served(job_server: JobServer, tmp_path: Path) -> None:
                 assert two.do("f", text, timeout=PATIENCE) == text.encode()
 
 
-def test_servers_with_jobs_take_turns(job_server: JobServer, tmp_path: Path) -> None:
-    with Gearmand(tmp_path) as other:
-        order: list[bytes] = []
-        with Client(job_server.address) as one, Client(other.address) as two:
-            one.do_background_many("f", ["one"] * 200)
-            two.do_background_many("f", ["two"] * 200)
-        with working(f"{job_server.address},{other.address}", f=lambda job: order.append(job.payload)):
-            wait_until(lambda: len(order) == 400)
-    # Whoever answered first may have done some jobs alone; from then on neither waits for the other's end.
-    assert b"two" in order[:150] or b"one" in order[:150]
-    assert len(set(order[150:250])) == 2
+def read_until(peer: socket.socket, packet: bytes) -> bytes:
+    said = b""
+    while packet not in said:
+        octets = peer.recv(4096)
+        assert octets, f"the worker left after {said!r}"
+        said += octets
+    return said
+
+
+def test_servers_with_jobs_take_turns() -> None:
+    grab, sleep = request(c.GRAB_JOB_UNIQ), request(c.PRE_SLEEP)
+    end = request(c.WORK_COMPLETE, b"H:1", b"")
+    with Scripted() as one, Scripted() as two:
+        second: list[socket.socket] = []
+
+        def first_job(job: Job) -> None:
+            # While this job of the first server is in hand, the second one gets work too.
+            second[0].sendall(NOOP)
+
+        with working(f"{one.address},{two.address}", f=first_job):
+            first = one.accept()
+            second.append(two.accept())
+            for peer in (first, second[0]):
+                read_until(peer, grab)
+                peer.sendall(NO_JOB)
+                read_until(peer, sleep)
+            first.sendall(NOOP)
+            read_until(first, grab)
+            first.sendall(response(c.JOB_ASSIGN_UNIQ, b"H:1", b"f", b"", b""))
+            assert read_until(first, end).endswith(end + sleep)
+            read_until(second[0], grab)
+            second[0].sendall(NO_JOB)
 
 
 def test_a_dead_server_is_told_of_once_and_joins_when_it_is_back(
@@ -287,26 +309,18 @@ def test_nonsense_from_a_server_is_told_of_and_the_server_tried_again(caplog: py
         with working(server.address, f=echo):
             server.accept().sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             peer = server.accept()
-            said = b""
-            while request(c.GRAB_JOB_UNIQ) not in said:
-                said += peer.recv(4096)
+            read_until(peer, request(c.GRAB_JOB_UNIQ))
             peer.sendall(response(c.JOB_ASSIGN_UNIQ, b"H:1", b"f", b"", b"hello"))
-            said = b""
-            while request(c.WORK_COMPLETE, b"H:1", b"hello") not in said:
-                said += peer.recv(4096)
-            peer.sendall(response(c.NO_JOB))
+            read_until(peer, request(c.WORK_COMPLETE, b"H:1", b"hello"))
+            peer.sendall(NO_JOB)
         assert len(lines(caplog, "HTTP/1.1 400 Bad Request")) == 1
 
 
 def test_a_job_of_a_function_that_this_worker_never_named_fails(caplog: pytest.LogCaptureFixture) -> None:
     with Scripted() as server, working(server.address, f=echo):
         peer = server.accept()
-        said = b""
-        while request(c.GRAB_JOB_UNIQ) not in said:
-            said += peer.recv(4096)
+        read_until(peer, request(c.GRAB_JOB_UNIQ))
         peer.sendall(response(c.JOB_ASSIGN_UNIQ, b"H:1", b"other", b"", b""))
-        said = b""
-        while request(c.GRAB_JOB_UNIQ) not in said:
-            said += peer.recv(4096)
+        said = read_until(peer, request(c.GRAB_JOB_UNIQ))
         assert said.startswith(request(c.WORK_EXCEPTION, b"H:1", b"LookupError: this worker does not do 'other'"))
-        peer.sendall(response(c.NO_JOB))
+        peer.sendall(NO_JOB)
