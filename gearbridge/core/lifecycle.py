@@ -161,7 +161,7 @@ class JobLifecycle:
             self.lose(job)
         for job in list(peer.awaited.values()):
             if job.clients is not None:
-                job.clients.remove(peer)
+                job.clients = [client for client in job.clients if client is not peer]
             # gearmand: discards a background job too when a foreground client that had joined it leaves. Here such a
             # job lives on: somebody was promised it.
             if not job.clients and not job.background and job.state != RUNNING:
@@ -238,8 +238,7 @@ class JobLifecycle:
             peer.send(response(commands.JOB_CREATED, job.handle))
 
     def _attach(self, peer: Peer, job: Job) -> None:
-        if job.handle in peer.awaited:
-            return
+        # A peer that submits the same job twice is attached twice: each of its requests waits for a packet of its own.
         if job.clients is None:
             job.clients = [peer]
         else:

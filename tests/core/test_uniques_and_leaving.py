@@ -13,10 +13,30 @@ def test_the_same_unique_key_is_the_same_job_queued_or_running() -> None:
     handle = client.submit("SUBMIT_JOB", "f", "u", "first")
     assert other.submit("SUBMIT_JOB_HIGH", "f", "u", "second") == handle
     assert worker.ask("GRAB_JOB") == [("JOB_ASSIGN", handle, "f", "first")]
-    assert other.submit("SUBMIT_JOB", "f", "u") == handle, "joining twice is joining once"
     worker.say("WORK_COMPLETE", handle, "done")
     assert client.heard() == other.heard() == [("WORK_COMPLETE", handle, "done")]
     assert client.submit("SUBMIT_JOB", "f", "u") != handle
+
+
+def test_each_submit_that_joined_a_job_gets_its_own_packets_on_one_connection_too() -> None:
+    # As in gearmand: a client matches them to its requests, and one that got none would wait for ever.
+    talk = Talk()
+    client, worker = talk.connect(), talk.worker("f")
+    handle = client.submit("SUBMIT_JOB", "f", "u")
+    assert client.submit("SUBMIT_JOB", "f", "u") == handle
+    assert client.ask("GET_STATUS_UNIQUE", "u")[0][-1] == "2"
+    worker.grab()
+    worker.say("WORK_COMPLETE", handle, "done")
+    assert client.heard() == [("WORK_COMPLETE", handle, "done")] * 2
+
+
+def test_a_client_that_joined_twice_and_left_is_gone() -> None:
+    talk = Talk()
+    client, worker = talk.connect(), talk.worker("f")
+    client.submit("SUBMIT_JOB", "f", "u")
+    client.submit("SUBMIT_JOB", "f", "u")
+    client.leave()
+    assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
 
 
 def test_keys_are_per_function_and_an_empty_key_is_none() -> None:
