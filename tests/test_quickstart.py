@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from gearbridge.extension.cluster import TemporaryCluster
-
-from .fixtures.processes import free_port
+from gearbridge.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

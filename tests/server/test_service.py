@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures.processes import free_port, wait_until
+from gearbridge.ports import free_port
+from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 
 from .wire_client import WireClient, packet
