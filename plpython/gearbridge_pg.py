@@ -47,6 +47,8 @@ _SETTINGS = plpy.prepare(
     " pg_catalog.current_setting('gearbridge.reply_timeout', true) AS reply_timeout"
 )
 
+_EPOCH = "SELECT extract(epoch FROM $1)::pg_catalog.float8 AS seconds"
+
 # What is not here is 22023 (invalid_parameter_value): ConfigurationError, and ValueError for names that cannot be sent.
 _STATES: dict[type[Exception], tuple[str, str | None, str | None]] = {
     errors.ServersUnreachable: (
@@ -120,11 +122,18 @@ class SessionClient(Client):
         self._background = False
         return self
 
-    def submit(self, function: str, payload: str | bytes, unique_key: str | None, priority: int) -> str:
+    def submit(
+        self,
+        function: str,
+        payload: str | bytes,
+        unique_key: str | None,
+        priority: int = Priority.NORMAL,
+        run_at: float | None = None,
+    ) -> str:
         """Submit a background job. No setting is read before: `_look_up` keeps the time limit, if there is a wait."""
         self._background = True
         self._waiting_since = None
-        return self.do_background(function, payload, unique_key, priority=priority)
+        return self.do_background(function, payload, unique_key, priority=priority, run_at=run_at)
 
     def _connecting(self) -> None:
         self._answer_awaited = False
@@ -214,6 +223,20 @@ def do_background(
     client = _client or _no_servers()
     try:
         return client.submit(function, payload, unique_key, _PRIORITIES[priority])
+    except (errors.GearbridgeError, ValueError) as error:
+        raise _sql_error(error) from None
+
+
+def do_background_at(
+    function: str | None, payload: bytes | str | None, run_at: str | None, unique_key: str | None
+) -> str:
+    """Submit a background job that waits for a point in time, written as PostgreSQL writes it."""
+    if function is None or payload is None:
+        raise _null(function)
+    client = _client or _no_servers()
+    seconds = None if run_at is None else plpy.execute(plpy.prepare(_EPOCH, ["timestamptz"]), [run_at])[0]["seconds"]
+    try:
+        return client.submit(function, payload, unique_key, run_at=seconds)
     except (errors.GearbridgeError, ValueError) as error:
         raise _sql_error(error) from None
 
