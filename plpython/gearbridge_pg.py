@@ -19,15 +19,22 @@ from __future__ import annotations
 import codecs
 import re
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import plpy
 
 if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so there the names must be relative
+    from collections.abc import Sequence
+    from typing import Optional
+
     from gearbridge import errors
     from gearbridge.client.client import Client
     from gearbridge.client.connection import SLICE
+    from gearbridge.client.session import JobStatus
     from gearbridge.records import Priority
+
+    #: known, running, numerator, denominator, percentage, waiting clients
+    StatusRow = tuple[bool, bool, int, int, Optional[float], Optional[int]]
 else:
     from . import errors
     from .client.client import Client
@@ -241,14 +248,48 @@ def do_background_at(
         raise _sql_error(error) from None
 
 
-def status(handle: str) -> tuple[bool, bool, int, int, float | None]:
+def do_background_many(function: str | None, payloads: Sequence[object] | None) -> list[str]:
+    """Submit a background job for each payload and return their handles."""
+    name, all_payloads = _checked(function, payloads)
+    client = _client or _no_servers()
+    try:
+        return client.ready().do_background_many(name, all_payloads)
+    except (errors.GearbridgeError, ValueError) as error:
+        raise _sql_error(error) from None
+
+
+def status(handle: str) -> StatusRow:
     """Return a job's status as gman_status()'s row."""
     client = _client or _no_servers()
     try:
-        found = client.ready().status(handle)
+        return _row(client.ready().status(handle))
     except (errors.GearbridgeError, ValueError) as error:
         raise _sql_error(error) from None
-    return found.known, found.running, found.numerator, found.denominator, found.percentage
+
+
+def status_by_unique_key(unique_key: str) -> StatusRow:
+    """Return a job's status as gman_status_by_unique_key()'s row."""
+    client = _client or _no_servers()
+    try:
+        return _row(client.ready().status_by_unique_key(unique_key))
+    except (errors.GearbridgeError, ValueError) as error:
+        raise _sql_error(error) from None
+
+
+def _row(found: JobStatus) -> StatusRow:
+    return found.known, found.running, found.numerator, found.denominator, found.percentage, found.waiting_clients
+
+
+def _checked(function: str | None, payloads: Sequence[object] | None) -> tuple[str, Sequence[str | bytes]]:
+    """Return function and payloads, none of which is NULL."""
+    if function is None or payloads is None:
+        raise _null(function)
+    for number, payload in enumerate(payloads, 1):
+        if payload is None:
+            raise SqlError("22004", "gearman payload cannot be NULL", f"Element {number} of the array is NULL.")
+        if isinstance(payload, list):
+            raise SqlError("2202E", "the payloads must be an array of one dimension")
+    return function, cast("Sequence[str | bytes]", payloads)
 
 
 def _warn(text: bytes) -> None:

@@ -27,6 +27,8 @@
 -- Group: background jobs, which return a handle
 \i gearbridge_direct/gman_do_background.sql
 \i gearbridge_direct/gman_do_background_at.sql
+\i gearbridge_direct/gman_do_background_many.sql
 \i gearbridge_direct/gman_do_high_background.sql
 \i gearbridge_direct/gman_do_low_background.sql
 \i gearbridge_direct/gman_status.sql
+\i gearbridge_direct/gman_status_by_unique_key.sql

@@ -51,8 +51,9 @@ starts on a clean connection. Only the look-up of a host's name cannot be ended 
 
 | SQLSTATE | Meaning |
 |---|---|
-| `22004` | the function or the payload is NULL |
+| `22004` | the function or a payload is NULL |
 | `22021` | the result is not UTF-8 text: use `bytea` |
+| `2202E` | an array of payloads has several dimensions |
 | `22023` | an argument or a setting cannot be used as it is |
 | `55000` | no job servers are set in this session |
 | `08001` | no job server can be reached; the message names each one and why |

@@ -160,19 +160,20 @@ def test_a_background_job_is_followed_from_waiting_to_gone(direct: Session, shar
 
     handle = value(direct, "SELECT gman_do_background('slow', 'x')")
     row = "SELECT row_to_json(s) FROM gman_status(%s) AS s"
-    waiting = {"known": True, "running": False, "numerator": 0, "denominator": 0, "percentage": None}
-    gone = {"known": False, "running": False, "numerator": 0, "denominator": 0, "percentage": None}
+    nothing = {"numerator": 0, "denominator": 0, "percentage": None, "waiting_clients": None}
+    waiting = {"known": True, "running": False, **nothing}
+    gone = {"known": False, "running": False, **nothing}
     assert value(direct, row, handle) == waiting
     with working(shared_job_server.address, slow=slow):
         assert going.wait(PATIENCE)
-        running = {"known": True, "running": True, "numerator": 1, "denominator": 4, "percentage": 25}
+        running = {**waiting, "running": True, "numerator": 1, "denominator": 4, "percentage": 25}
         wait_until(lambda: value(direct, row, handle) == running)
         finish.set()
         wait_until(lambda: value(direct, row, handle) == gone)
 
 
 def test_the_status_of_null_is_a_row_of_nulls(direct: Session) -> None:
-    assert direct.execute("SELECT * FROM gman_status(NULL)").fetchall() == [(None,) * 5]
+    assert direct.execute("SELECT * FROM gman_status(NULL)").fetchall() == [(None,) * 6]
 
 
 def test_one_unique_key_is_one_job(direct: Session, shared_job_server: JobServer) -> None:
