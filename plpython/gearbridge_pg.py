@@ -211,7 +211,25 @@ def do_bytes(
 
 def do_text(function: str | None, payload: str | None, unique_key: str | None, priority: str = "normal") -> str | None:
     """Run a job in the foreground and return its result as text; None for an empty one, as pggearman."""
-    result = do_bytes(function, payload, unique_key, priority)
+    return _text(do_bytes(function, payload, unique_key, priority))
+
+
+def do_all_bytes(function: str | None, payloads: Sequence[object] | None) -> list[bytes]:
+    """Run a job for each payload in parallel and return the results."""
+    name, all_payloads = _checked(function, payloads)
+    client = _client or _no_servers()
+    try:
+        return client.ready().do_all(name, all_payloads, on_warning=_warn)
+    except (errors.GearbridgeError, ValueError) as error:
+        raise _sql_error(error) from None
+
+
+def do_all_text(function: str | None, payloads: Sequence[object] | None) -> list[str | None]:
+    """Run a job for each payload in parallel and return the results as text."""
+    return [_text(result) for result in do_all_bytes(function, payloads)]
+
+
+def _text(result: bytes) -> str | None:
     try:
         text = result.decode()
     except UnicodeDecodeError as error:

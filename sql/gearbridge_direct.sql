@@ -23,10 +23,10 @@
 \i gearbridge_direct/gman_do.sql
 \i gearbridge_direct/gman_do_high.sql
 \i gearbridge_direct/gman_do_low.sql
+\i gearbridge_direct/gman_do_all.sql
 
 -- Group: background jobs, which return a handle
 \i gearbridge_direct/gman_do_background.sql
-\i gearbridge_direct/gman_do_background_at.sql
 \i gearbridge_direct/gman_do_background_many.sql
 \i gearbridge_direct/gman_do_high_background.sql
 \i gearbridge_direct/gman_do_low_background.sql

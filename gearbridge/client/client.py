@@ -22,6 +22,7 @@ from ..records import Priority
 from ..wire import commands as c
 from .connection import parse_servers
 from .links import Link, Links
+from .parallel import run_all
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
 
 if TYPE_CHECKING:
@@ -189,6 +190,34 @@ class Client:
         if refusal is not None:
             raise refusal
         return handles
+
+    def do_all(
+        self,
+        function: str | bytes,
+        payloads: Iterable[bytes | str],
+        *,
+        priority: int = Priority.NORMAL,
+        timeout: float | None = None,
+        on_warning: Callable[[bytes], object] | None = None,
+    ) -> list[bytes]:
+        """Submit a foreground job for each payload, wait until all are done; return their results in the same order.
+
+        As many run at once as there are workers. `timeout` limits the whole call in seconds; None lets the jobs take
+        as long as they take. The first one to fail ends the call with JobFailed, JobException or ServerError: the
+        others are given up, and those that no worker has begun are not done.
+        """
+        name = _name(function)
+        command = submission(priority, True)
+        end = None if timeout is None else monotonic() + timeout
+        link = self._links.current()
+        try:
+            link.talking = True
+            results = run_all(link, command, name, _groups(payloads), self._reply_deadline, end, on_warning)
+            link.talking = False
+        except BaseException:
+            self._links.drop(link)
+            raise
+        return results
 
     def status(self, handle: str | bytes) -> JobStatus:
         """Ask for a job's status, each server in turn until one knows the job.

@@ -60,3 +60,64 @@ Example: SELECT gman_do_background('index', to_jsonb(article)) FROM article;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
 REVOKE EXECUTE ON FUNCTION gman_do_background(text, jsonb, text) FROM PUBLIC;
+
+-- PL/Python gets a time as text. ISO has the offset in it; the zones that other styles name are ambiguous.
+CREATE FUNCTION gman_do_background(function text, payload text, run_at timestamptz, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, text, timestamptz, text) IS
+$comment$Do what gman_do_background(text, text, text) does, with a job that no worker gets before a point in time.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
+or infinite.
+
+Example: SELECT gman_do_background('remind', 'user=7', run_at => now() + interval '1 hour');
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, text, timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION gman_do_background(function text, payload bytea, run_at timestamptz, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, bytea, timestamptz, text) IS
+$comment$Do what gman_do_background(text, bytea, text) does, with a job that no worker gets before a point in time.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
+or infinite.
+
+Example: SELECT gman_do_background('resize', image, timestamptz '2030-01-01 03:00+00') FROM picture;
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, bytea, timestamptz, text) FROM PUBLIC;
+
+CREATE FUNCTION gman_do_background(function text, payload jsonb, run_at timestamptz, unique_key text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
+$python$;
+
+COMMENT ON FUNCTION gman_do_background(text, jsonb, timestamptz, text) IS
+$comment$Do what gman_do_background(text, jsonb, text) does, with a job that no worker gets before a point in time.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
+or infinite.
+
+Example: SELECT gman_do_background('publish', to_jsonb(article), publish_at) FROM article;
+ROLLBACK does not take it back: the job server has the job.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_do_background(text, jsonb, timestamptz, text) FROM PUBLIC;

@@ -43,6 +43,8 @@ CALLS = [
     "gman_do_low_background('f', '1'::jsonb)",
     "gman_do_background_many('f', '{x}'::text[])",
     "gman_do_background_many('f', '{x}'::bytea[])",
+    "gman_do_all('f', '{x}'::text[])",
+    "gman_do_all('f', '{x}'::bytea[])",
     "gman_status('H:1')",
     "gman_status_by_unique_key('k')",
     "gearbridge._load()",

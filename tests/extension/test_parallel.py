@@ -1,0 +1,62 @@
+"""Foreground jobs in parallel from SQL: results in order, or the first error."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from gearbridge.errors import JobException
+from tests.extension.working import working
+from tests.fixtures.postgres import value
+from tests.fixtures.processes import PATIENCE
+
+if TYPE_CHECKING:
+    from gearbridge.client.job import Job
+    from tests.fixtures.job_server import JobServer
+    from tests.fixtures.postgres import Session
+
+
+def test_jobs_run_at_the_same_time_and_results_are_in_order(direct: Session, shared_job_server: JobServer) -> None:
+    together = threading.Barrier(2)
+
+    def meet(job: Job) -> bytes:
+        together.wait(PATIENCE)
+        return job.payload[::-1]
+
+    with contextlib.ExitStack() as workers:
+        for _ in range(2):
+            workers.enter_context(working(shared_job_server.address, meet=meet))
+        assert value(direct, "SELECT gman_do_all('meet', ARRAY['ab', 'cd', '', 'gh'])") == ["ba", "dc", None, "hg"]
+        assert value(direct, "SELECT gman_do_all('meet', ARRAY['\\x00ff', '']::bytea[])") == [b"\xff\x00", b""]
+    assert value(direct, "SELECT gman_do_all('f', '{}'::text[])") == []
+
+
+def test_one_that_fails_is_the_error_of_the_call(direct: Session, shared_job_server: JobServer) -> None:
+    def picky(job: Job) -> bytes:
+        if job.payload == b"bad":
+            raise JobException("", b"not this one")
+        return job.payload
+
+    with working(shared_job_server.address, picky=picky):
+        with pytest.raises(psycopg.Error, match="not this one") as caught:
+            value(direct, "SELECT gman_do_all('picky', ARRAY['a', 'bad', 'c'])")
+        assert caught.value.sqlstate == "GB002"
+        assert value(direct, "SELECT gman_do_all('picky', ARRAY['a'])") == ["a"]
+
+
+def test_the_wait_can_be_cancelled(direct: Session) -> None:
+    direct.execute("SET statement_timeout = '200ms'")
+    with pytest.raises(errors.QueryCanceled):
+        value(direct, "SELECT gman_do_all('nobody_does_this', ARRAY['a', 'b'])")
+    direct.execute("RESET statement_timeout")
+    assert value(direct, "SELECT gman_ping() IS NOT NULL")
+
+
+def test_null_is_refused(direct: Session) -> None:
+    with pytest.raises(errors.NullValueNotAllowed, match="payload cannot be NULL"):
+        value(direct, "SELECT gman_do_all('f', ARRAY['a', NULL])")
