@@ -129,6 +129,10 @@ JOB_ASSIGN_ALL = 40
 GET_STATUS_UNIQUE = 41
 STATUS_RES_UNIQUE = 42
 
+# Perl's Gearman::Worker sends these without the NUL and the payload where the payload is false ('' or '0').
+# gearmand: closes the connection, so the job goes round for ever; here: an empty payload.
+MAY_LACK_PAYLOAD = frozenset((WORK_COMPLETE, WORK_EXCEPTION, WORK_DATA, WORK_WARNING))
+
 
 def name_of(number: int) -> str:
     """The packet's protocol name, for messages; numbers outside the table are named as such."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .commands import ARITY, LAST, MALFORMED, POISON, TEXT, UNKNOWN, WRONG_MAGIC
+from .commands import ARITY, LAST, MALFORMED, MAY_LACK_PAYLOAD, POISON, TEXT, UNKNOWN, WRONG_MAGIC
 from .packets import HEADER, HEADER_SIZE, REQUEST_MAGIC, RESPONSE_MAGIC
 
 Packet = tuple[int, Sequence[bytes]]
@@ -94,8 +94,10 @@ class PacketParser:
             if arity > 1:
                 args = data[start:stop].split(b"\0", arity - 1)
                 if len(args) != arity:
-                    append((MALFORMED, (b"%d" % command,)))
-                    continue
+                    if len(args) != arity - 1 or command not in MAY_LACK_PAYLOAD:
+                        append((MALFORMED, (b"%d" % command,)))
+                        continue
+                    args = (*args, b"")
             elif arity:
                 args = (data[start:stop],)
             append((command, args))

@@ -94,6 +94,7 @@ class ToolWorker(Worker):
 
     commands: ClassVar = {
         "reverse": "perl -0777 -ne 'print scalar reverse'",
+        "nothing": "true",
         "fail": "false",
         "note": """sh -c '{ read -r file; read -r text; echo "$text" >>"$file"; }'""",
     }
@@ -119,11 +120,17 @@ CLIENTS = [
     Client("gearbridge", script(sys.executable, "gearbridge_client.py"), "unique status exceptions reports"),
 ]
 WORKERS = [
-    ToolWorker("tool", ["gearman"], "reverse fail note"),
-    Worker("php", script("php", "worker.php"), "reverse unique fail throw report note slow"),
-    Worker("perl", script("perl", "worker.pl"), "reverse fail throw report note slow"),
-    Worker("pygearman", script(sys.executable, "pygearman_worker.py"), "reverse unique fail throw report note slow"),
-    Worker("gearbridge", script(sys.executable, "gearbridge_worker.py"), "reverse unique fail throw report note slow"),
+    ToolWorker("tool", ["gearman"], "reverse nothing fail note"),
+    Worker("php", script("php", "worker.php"), "reverse nothing unique fail throw report note slow"),
+    Worker("perl", script("perl", "worker.pl"), "reverse nothing fail throw report note slow"),
+    Worker(
+        "pygearman", script(sys.executable, "pygearman_worker.py"), "reverse nothing unique fail throw report note slow"
+    ),
+    Worker(
+        "gearbridge",
+        script(sys.executable, "gearbridge_worker.py"),
+        "reverse nothing unique fail throw report note slow",
+    ),
 ]
 
 

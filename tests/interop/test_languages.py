@@ -53,6 +53,14 @@ def test_a_foreground_job_gives_its_result(server: JobServer, client: Client, wo
 
 @by_name("worker", WORKERS)
 @by_name("client", CLIENTS)
+def test_an_empty_result_is_a_result(server: JobServer, client: Client, worker: Worker) -> None:
+    if server.kind == "gearmand" and worker.name == "perl":
+        return  # its packet lacks the last NUL then: gearmand drops the worker, and gives it the job again, for ever
+    assert client.do(server, f"{worker.name}.nothing", b"-") == (0, b"", [])
+
+
+@by_name("worker", WORKERS)
+@by_name("client", CLIENTS)
 def test_a_background_job_is_done(server: JobServer, client: Client, worker: Worker, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     handle = client.background(server, f"{worker.name}.note", f"{notes}\nby {client.name}".encode())

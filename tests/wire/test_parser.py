@@ -88,6 +88,14 @@ def test_too_few_arguments_are_told_and_the_stream_goes_on() -> None:
     ]
 
 
+def test_a_result_that_lacks_its_nul_is_an_empty_one() -> None:
+    # Perl's Gearman::Worker sends it so; gearmand drops the worker, and gives the job to the next one, for ever.
+    assert parse(request(commands.WORK_COMPLETE, b"H:1") + request(commands.WORK_STATUS, b"H:1", b"1")) == [
+        (commands.WORK_COMPLETE, (b"H:1", b"")),
+        (MALFORMED, (b"12",)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("octets", "code"),
     [

@@ -38,6 +38,7 @@ def slow(job: Job) -> str:
 host, port, prefix = sys.argv[1:4]
 worker = Worker(f"{host}:{port}", client_id=f"interop-{prefix}")
 worker.register(f"{prefix}.reverse", lambda job: job.payload[::-1])
+worker.register(f"{prefix}.nothing", lambda job: None)
 worker.register(f"{prefix}.unique", lambda job: job.unique_key)
 for function in (fail, throw, report, note, slow):
     worker.register(f"{prefix}.{function.__name__}", function)

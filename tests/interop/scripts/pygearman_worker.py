@@ -52,6 +52,7 @@ worker = Worker([f"{host}:{port}"])
 worker.set_client_id(f"interop-{prefix}".encode())
 functions = {
     "reverse": lambda worker, job: job.data[::-1],
+    "nothing": lambda worker, job: b"",
     "unique": lambda worker, job: job.unique,
     "fail": fail,
     "throw": throw,

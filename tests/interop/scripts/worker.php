@@ -7,6 +7,7 @@ $worker->addServer($host, (int) $port);
 $worker->setId("interop-$prefix");
 
 $worker->addFunction("$prefix.reverse", fn($job) => strrev($job->workload()));
+$worker->addFunction("$prefix.nothing", fn($job) => '');
 $worker->addFunction("$prefix.unique", fn($job) => $job->unique());
 $worker->addFunction("$prefix.fail", function ($job) {
     $job->sendFail();

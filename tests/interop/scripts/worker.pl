@@ -9,6 +9,7 @@ my ($host, $port, $prefix) = @ARGV;
 my $worker = Gearman::Worker->new(job_servers => ["$host:$port"], client_id => "interop-$prefix");
 
 $worker->register_function("$prefix.reverse" => sub { scalar reverse $_[0]->arg });
+$worker->register_function("$prefix.nothing" => sub { return '' });
 $worker->register_function("$prefix.fail" => sub { return });
 $worker->register_function("$prefix.throw" => sub { $worker->send_work_exception($_[0], 'no ink'); return });
 $worker->register_function(
@@ -26,7 +27,7 @@ $worker->register_function(
         open my $out, '>>', $file or die "$file: $!";
         print $out "$text\n";
         close $out or die "$file: $!";
-        return 'noted';    # not '': of a false result Gearman::Worker makes a packet without its last argument
+        return 'noted';
     }
 );
 $worker->register_function(
