@@ -47,6 +47,7 @@ DEFAULT_REPLY_TIMEOUT = 60.0  # seconds
 _PRIORITIES = {"high": Priority.HIGH, "normal": Priority.NORMAL, "low": Priority.LOW}
 
 _UNITS = {"": 0.001, "us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_WHOLE_NUMBER = re.compile(rb"\s*([+-]?[0-9]+)")  # what C's atoi reads
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?)\s*(us|ms|s|min|h|d|)\s*")
 
 _SETTINGS = plpy.prepare(
@@ -227,6 +228,18 @@ def do_all_bytes(function: str | None, payloads: Sequence[object] | None) -> lis
 def do_all_text(function: str | None, payloads: Sequence[object] | None) -> list[str | None]:
     """Run a job for each payload in parallel and return the results as text."""
     return [_text(result) for result in do_all_bytes(function, payloads)]
+
+
+def sum_all(jobs: Sequence[str | None]) -> int:
+    """Run jobs, given as function and payload in turn, and sum the whole numbers that their results begin with."""
+    payloads: dict[str, list[str]] = {}
+    for function, payload in zip(jobs[::2], jobs[1::2]):
+        if function is None or payload is None:
+            raise _null(function)
+        payloads.setdefault(function, []).append(payload)
+    results = [result for function in payloads for result in do_all_bytes(function, payloads[function])]
+    numbers = [_WHOLE_NUMBER.match(result) for result in results]
+    return sum(int(number.group(1)) for number in numbers if number)
 
 
 def _text(result: bytes) -> str | None:

@@ -24,6 +24,9 @@
 \i gearbridge_direct/gman_do_high.sql
 \i gearbridge_direct/gman_do_low.sql
 \i gearbridge_direct/gman_do_all.sql
+\i gearbridge_direct/_sum_add.sql
+\i gearbridge_direct/_sum_do.sql
+\i gearbridge_direct/gman_sum.sql
 
 -- Group: background jobs, which return a handle
 \i gearbridge_direct/gman_do_background.sql

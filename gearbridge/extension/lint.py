@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pglast
 from pglast.visitors import Visitor
 
-from .signatures import SqlFunction, parse_functions
+from .signatures import AGGREGATE, SqlFunction, parse_functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +33,8 @@ def lint(script: str) -> list[str]:
 
 
 def _faults(function: SqlFunction) -> Iterator[str]:
-    if function.volatility is None:
-        yield "declare IMMUTABLE, STABLE or VOLATILE"
-    if function.parallel is None:
-        yield "declare PARALLEL SAFE, RESTRICTED or UNSAFE"
-    if function.search_path != SEARCH_PATH:
-        yield "pin it: SET search_path = pg_catalog, pg_temp"
+    if function.language != AGGREGATE:  # which has none of these; its functions have
+        yield from _faults_of_options(function)
     if function.comment is None:
         yield "has no COMMENT ON"
     elif "\nExample: " not in function.comment:
@@ -52,6 +48,15 @@ def _faults(function: SqlFunction) -> Iterator[str]:
     if function.security_definer:
         for name in unqualified_names(function):
             yield f"is SECURITY DEFINER and names {name} without its schema"
+
+
+def _faults_of_options(function: SqlFunction) -> Iterator[str]:
+    if function.volatility is None:
+        yield "declare IMMUTABLE, STABLE or VOLATILE"
+    if function.parallel is None:
+        yield "declare PARALLEL SAFE, RESTRICTED or UNSAFE"
+    if function.search_path != SEARCH_PATH:
+        yield "pin it: SET search_path = pg_catalog, pg_temp"
 
 
 def unqualified_names(function: SqlFunction) -> list[str]:

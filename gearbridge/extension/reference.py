@@ -95,12 +95,13 @@ def _groups(manifest: str) -> list[tuple[str, list[str]]]:
 def _entry(function: SqlFunction) -> str:
     about, _, rest = (function.comment or "").partition("\n\nExample: ")
     example, _, rollback = rest.partition("\n")
-    returns = _columns(function) or function.returns
+    returned = _columns(function) or function.returns
+    returns = f" RETURNS {returned}" if returned else ""
     inputs = [one for one in function.parameters if not one.startswith("OUT ")]
     everybody = "everybody" if function.public else "only those to whom it was granted"
     return (
         f"\n#### `{function.identity}`\n\n"
-        f"```sql\n{function.identity.name}({', '.join(inputs)}) RETURNS {returns}\n```\n\n{about}\n\n"
+        f"```sql\n{function.identity.name}({', '.join(inputs)}){returns}\n```\n\n{about}\n\n"
         f"```sql\n{example}\n```\n\n{rollback}\nWho may call it: {everybody}.\n"
     )
 

@@ -12,7 +12,15 @@ from pglast import ast
 from pglast.enums import FunctionParameterMode, GrantTargetType, ObjectType, RoleSpecType
 from pglast.stream import RawStream
 
-_FUNCTIONS = (ObjectType.OBJECT_FUNCTION, ObjectType.OBJECT_PROCEDURE, ObjectType.OBJECT_ROUTINE)
+#: The language of an aggregate, which has none.
+AGGREGATE = "aggregate"
+
+_FUNCTIONS = (
+    ObjectType.OBJECT_AGGREGATE,
+    ObjectType.OBJECT_FUNCTION,
+    ObjectType.OBJECT_PROCEDURE,
+    ObjectType.OBJECT_ROUTINE,
+)
 _INPUT_MODES = (
     FunctionParameterMode.FUNC_PARAM_DEFAULT,
     FunctionParameterMode.FUNC_PARAM_IN,
@@ -32,10 +40,11 @@ class Identity(NamedTuple):
 
 
 class SqlFunction(NamedTuple):
-    """One CREATE FUNCTION or PROCEDURE with what the script says of it elsewhere.
+    """One CREATE FUNCTION, PROCEDURE or AGGREGATE with what the script says of it elsewhere.
 
     `volatility` and `parallel` are None where they are not declared, `search_path` where it is not pinned, `comment`
     where there is none. `public` tells whether everybody may execute it, None where the script does not say.
+    An aggregate's `language` is AGGREGATE, and its `returns` is None: only its final function knows.
     """
 
     identity: Identity
@@ -62,8 +71,13 @@ def parse_functions(script: str) -> list[SqlFunction]:
             comments[_identity(statement.object)] = statement.comment or ""
         elif isinstance(statement, ast.GrantStmt) and _is_about_public_execution(statement):
             public |= {_identity(one): bool(statement.is_grant) for one in statement.objects or ()}
-    made = [statement for statement in statements if isinstance(statement, ast.CreateFunctionStmt)]
-    return [_read(statement, comments, public) for statement in made]
+    made: list[SqlFunction] = []
+    for statement in statements:
+        if isinstance(statement, ast.CreateFunctionStmt):
+            made.append(_read(statement, comments, public))
+        elif isinstance(statement, ast.DefineStmt) and statement.kind == ObjectType.OBJECT_AGGREGATE:
+            made.append(_read_aggregate(statement, comments, public))
+    return made
 
 
 def _without_psql(script: str) -> str:
@@ -95,6 +109,25 @@ def _read(statement: Any, comments: dict[Identity, str], public: dict[Identity, 
         options["as"][0].sval if "as" in options else "",
         comments.get(identity),
         public.get(identity),
+    )
+
+
+def _read_aggregate(statement: Any, comments: dict[Identity, str], public: dict[Identity, bool]) -> SqlFunction:
+    parameters = statement.args[0] or ()
+    identity = Identity(_name(statement.defnames), tuple(_sql(one.argType) for one in parameters))
+    return SqlFunction(
+        identity,
+        tuple(_sql(one) for one in parameters),
+        returns=None,
+        language=AGGREGATE,
+        volatility=None,
+        parallel=None,
+        strict=False,
+        security_definer=False,
+        search_path=None,
+        body="",
+        comment=comments.get(identity),
+        public=public.get(identity),
     )
 
 

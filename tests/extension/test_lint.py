@@ -84,3 +84,14 @@ def test_deliberately_public_sql_is_allowed() -> None:
         )
         == []
     )
+
+
+def test_an_aggregate_needs_a_comment_and_a_word_on_rights() -> None:
+    made = "CREATE AGGREGATE total(a text, b text) (SFUNC = f, STYPE = text);"
+    comment = (
+        "COMMENT ON AGGREGATE total(text, text) IS 'Adds.\n\nExample: SELECT total(a, b) FROM t;\nROLLBACK: nothing.';"
+    )
+    rights = "REVOKE EXECUTE ON FUNCTION total(text, text) FROM PUBLIC;"
+    assert lint(made + comment + rights) == []
+    assert lint(made + rights) == ["total(text, text): has no COMMENT ON"]
+    assert len(lint(made + comment)) == 1

@@ -60,3 +60,30 @@ def test_the_wait_can_be_cancelled(direct: Session) -> None:
 def test_null_is_refused(direct: Session) -> None:
     with pytest.raises(errors.NullValueNotAllowed, match="payload cannot be NULL"):
         value(direct, "SELECT gman_do_all('f', ARRAY['a', NULL])")
+
+
+def test_a_sum_of_whole_numbers(direct: Session, shared_job_server: JobServer) -> None:
+    together = threading.Barrier(2)
+
+    def count(job: Job) -> bytes:
+        together.wait(PATIENCE)
+        return job.payload
+
+    query = "SELECT gman_sum(f, w) FROM (VALUES {}) AS v (f, w)"
+    with contextlib.ExitStack() as workers:
+        for _ in range(2):
+            functions = {"count": count, "other": count}
+            workers.enter_context(working(shared_job_server.address, **functions))
+        rows = "('count', '4000000000'), ('other', ' -1 x'), ('count', ''), ('other', 'x1')"
+        assert value(direct, query.format(rows)) == 3_999_999_999
+        with pytest.raises(errors.NumericValueOutOfRange):
+            value(direct, query.format(f"('count', '{2**62}'), ('count', '{2**62}')"))
+    assert value(direct, "SELECT gman_sum('count', w) FROM (SELECT 'x'::text AS w LIMIT 0) AS v") is None
+    for row in ("(NULL, 'x')", "('count', NULL)"):
+        with pytest.raises(errors.NullValueNotAllowed):
+            value(direct, query.format(row))
+
+
+def test_a_sum_over_many_rows(direct: Session, shared_job_server: JobServer) -> None:
+    with working(shared_job_server.address, same=lambda job: job.payload):
+        assert value(direct, "SELECT gman_sum('same', n::text) FROM generate_series(1, 2000) AS n") == 2001000

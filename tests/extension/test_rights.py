@@ -45,10 +45,13 @@ CALLS = [
     "gman_do_background_many('f', '{x}'::bytea[])",
     "gman_do_all('f', '{x}'::text[])",
     "gman_do_all('f', '{x}'::bytea[])",
+    "gman_sum('f', 'x')",
     "gman_status('H:1')",
     "gman_status_by_unique_key('k')",
     "gearbridge._load()",
     "gearbridge._modules()",
+    "gearbridge._sum_add(NULL, 'f', 'x')",
+    "gearbridge._sum_do('{f,x}')",
 ]
 
 
