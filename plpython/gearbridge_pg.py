@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, cast
 import plpy
 
 if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so there the names must be relative
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Optional
 
     from gearbridge import errors
@@ -168,18 +168,25 @@ class SessionClient(Client):
 
 
 _client: SessionClient | None = None
+_own: dict[str, SessionClient] = {}  # of functions that have servers of their own
 
 
-def servers_set(servers: str) -> bool:
-    """Use these servers from now on; the connections to the old ones are closed."""
+def servers_set(servers: str, function: str | None = None) -> bool:
+    """Use these servers from now on, for one function or the others; the connections to the old ones are closed."""
     global _client  # noqa: PLW0603  a session has one client, and this module is the session's
     try:
         client = SessionClient(servers)
     except errors.ConfigurationError as error:
         raise _sql_error(error) from None
-    if _client is not None:
-        _client.close()
-    _client = client
+    if function == "":
+        raise SqlError("22023", "a function name cannot be empty")
+    old = _client if function is None else _own.get(function)
+    if old is not None:
+        old.close()
+    if function is None:
+        _client = client
+    else:
+        _own[function] = client
     return True
 
 
@@ -203,7 +210,7 @@ def do_bytes(
     """Run a job in the foreground and return its result."""
     if function is None or payload is None:
         raise _null(function)
-    client = _client or _no_servers()
+    client = _own.get(function) or _client or _no_servers()
     try:
         return client.ready().do(function, payload, unique_key, priority=_PRIORITIES[priority], on_warning=_warn)
     except (errors.GearbridgeError, ValueError) as error:
@@ -218,7 +225,7 @@ def do_text(function: str | None, payload: str | None, unique_key: str | None, p
 def do_all_bytes(function: str | None, payloads: Sequence[object] | None) -> list[bytes]:
     """Run a job for each payload in parallel and return the results."""
     name, all_payloads = _checked(function, payloads)
-    client = _client or _no_servers()
+    client = _own.get(name) or _client or _no_servers()
     try:
         return client.ready().do_all(name, all_payloads, on_warning=_warn)
     except (errors.GearbridgeError, ValueError) as error:
@@ -258,7 +265,7 @@ def do_background(
     """Submit a background job and return its handle."""
     if function is None or payload is None:
         raise _null(function)
-    client = _client or _no_servers()
+    client = _own.get(function) or _client or _no_servers()
     try:
         return client.submit(function, payload, unique_key, _PRIORITIES[priority])
     except (errors.GearbridgeError, ValueError) as error:
@@ -271,7 +278,7 @@ def do_background_at(
     """Submit a background job that waits for a point in time, written as PostgreSQL writes it."""
     if function is None or payload is None:
         raise _null(function)
-    client = _client or _no_servers()
+    client = _own.get(function) or _client or _no_servers()
     seconds = None if run_at is None else plpy.execute(plpy.prepare(_EPOCH, ["timestamptz"]), [run_at])[0]["seconds"]
     try:
         return client.submit(function, payload, unique_key, run_at=seconds)
@@ -282,7 +289,7 @@ def do_background_at(
 def do_background_many(function: str | None, payloads: Sequence[object] | None) -> list[str]:
     """Submit a background job for each payload and return their handles."""
     name, all_payloads = _checked(function, payloads)
-    client = _client or _no_servers()
+    client = _own.get(name) or _client or _no_servers()
     try:
         return client.ready().do_background_many(name, all_payloads)
     except (errors.GearbridgeError, ValueError) as error:
@@ -291,20 +298,25 @@ def do_background_many(function: str | None, payloads: Sequence[object] | None) 
 
 def status(handle: str) -> StatusRow:
     """Return a job's status as gman_status()'s row."""
-    client = _client or _no_servers()
-    try:
-        return _row(client.ready().status(handle))
-    except (errors.GearbridgeError, ValueError) as error:
-        raise _sql_error(error) from None
+    return _first_known(lambda client: client.status(handle))
 
 
 def status_by_unique_key(unique_key: str) -> StatusRow:
     """Return a job's status as gman_status_by_unique_key()'s row."""
-    client = _client or _no_servers()
+    return _first_known(lambda client: client.status_by_unique_key(unique_key))
+
+
+def _first_known(ask: Callable[[SessionClient], JobStatus]) -> StatusRow:
+    """Ask the session's client, then those of single functions, until one knows the job."""
+    clients = [client for client in (_client, *_own.values()) if client is not None] or [_no_servers()]
     try:
-        return _row(client.ready().status_by_unique_key(unique_key))
+        for client in clients:
+            found = ask(client.ready())
+            if found.known:
+                break
     except (errors.GearbridgeError, ValueError) as error:
         raise _sql_error(error) from None
+    return _row(found)
 
 
 def _row(found: JobStatus) -> StatusRow:

@@ -16,3 +16,23 @@ Example: SELECT gman_servers_set('10.0.0.5:4730,10.0.0.6:4730');
 ROLLBACK does not take it back: it holds until the end of the session.$comment$;
 
 REVOKE EXECUTE ON FUNCTION gman_servers_set(text) FROM PUBLIC;
+
+CREATE FUNCTION gman_servers_set(servers text, function text)
+RETURNS boolean
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $python$
+if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
+return GD["gearbridge"].servers_set(servers, function)
+$python$;
+
+COMMENT ON FUNCTION gman_servers_set(text, text) IS
+$comment$Say where the job servers for one function are, whatever gman_servers_set(text) says for the others, before or after.
+Jobs of this function go there, in the foreground and in the background, and gman_status() asks there too. gman_servers()
+and gman_ping() are about the other servers only. NULL changes nothing and gives NULL. What is no list of servers, or no
+name of a function, raises 22023.
+
+Example: SELECT gman_servers_set('10.0.0.9:4730', 'resize');
+ROLLBACK does not take it back: it holds until the end of the session.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gman_servers_set(text, text) FROM PUBLIC;

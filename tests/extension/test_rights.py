@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CALLS = [
     "gman_servers_set('127.0.0.1:1')",
+    "gman_servers_set('127.0.0.1:1', 'f')",
     "gman_servers()",
     "gman_ping()",
     "gman_do('f', 'x')",

@@ -107,3 +107,25 @@ def test_what_is_no_gearman_server_is_a_protocol_violation(session: Session) -> 
     with pytest.raises(psycopg.Error) as caught:
         value(session, "SELECT gman_ping()")
     assert (caught.value.sqlstate or "").startswith("08")
+
+
+def test_one_function_may_have_servers_of_its_own(session: Session, job_server: JobServer) -> None:
+    """The general server is down, before and after it is set: only the function with its own server gets through."""
+    down = f"127.0.0.1:{free_port()}"
+    assert value(session, "SELECT gman_servers_set(%s, 'special')", job_server.address) is True
+    with pytest.raises(errors.ObjectNotInPrerequisiteState, match="no job servers are set"):
+        value(session, "SELECT gman_do_background('f', 'x')")
+    handle = value(session, "SELECT gman_do_background('special', 'x', 'key')")
+    assert value(session, "SELECT known FROM gman_status(%s)", handle)
+    assert value(session, "SELECT known FROM gman_status_by_unique_key('key')")
+    value(session, "SELECT gman_servers_set(%s)", down)
+    assert value(session, "SELECT gman_servers()") == down
+    assert len(value(session, "SELECT gman_do_background_many('special', '{a,b}'::text[])")) == 2
+    with working(job_server.address, special=lambda job: job.payload.upper()):
+        assert value(session, "SELECT gman_do('special', 'x')") == "X"
+        assert value(session, "SELECT gman_do_all('special', '{a,b}'::text[])") == ["A", "B"]
+    with pytest.raises(errors.SqlclientUnableToEstablishSqlconnection, match=down):
+        value(session, "SELECT gman_do_background('f', 'x')")
+    assert value(session, "SELECT gman_servers_set('a:1', NULL)") is None
+    with pytest.raises(errors.InvalidParameterValue, match="function name"):
+        value(session, "SELECT gman_servers_set('a:1', '')")
