@@ -319,6 +319,38 @@ def _first_known(ask: Callable[[SessionClient], JobStatus]) -> StatusRow:
     return _row(found)
 
 
+def server_status() -> list[tuple[str, ...]]:
+    """Return the rows of gman_server_status(). A name may contain tabs; the numbers are the last three."""
+    return [tuple(line.rsplit("\t", 3)) for line in _admin("status")]
+
+
+def server_workers() -> list[tuple[str, str, str, list[str]]]:
+    """Return the rows of gman_server_workers()."""
+    rows = []
+    for line in _admin("workers"):
+        number, address, rest = line.split(" ", 2)  # the address may contain " :" with the space before it
+        client_id, _, functions = rest.partition(" :")
+        rows.append((number, address, client_id, functions.split()))
+    return rows
+
+
+def server_jobs() -> list[tuple[str, str, bool, bool]]:
+    """Return the rows of gman_server_jobs()."""
+    rows = [line.rsplit("\t", 3) for line in _admin("show jobs")]
+    return [(handle, retries, ignored != "0", queued != "0") for handle, retries, ignored, queued in rows]
+
+
+def _admin(command: str) -> list[str]:
+    """Ask the server that jobs go to; what is not UTF-8, or not in the database's encoding, comes as escapes."""
+    client = _client or _no_servers()
+    try:
+        lines = client.ready().admin(command)
+    except errors.GearbridgeError as error:
+        raise _sql_error(error) from None
+    octets = (line.encode("utf-8", "surrogateescape") for line in lines)
+    return [_printable(line.decode("utf-8", "backslashreplace")) for line in octets]
+
+
 def _row(found: JobStatus) -> StatusRow:
     return found.known, found.running, found.numerator, found.denominator, found.percentage, found.waiting_clients
 

@@ -35,3 +35,8 @@
 \i gearbridge_direct/gman_do_low_background.sql
 \i gearbridge_direct/gman_status.sql
 \i gearbridge_direct/gman_status_by_unique_key.sql
+
+-- Group: the job server's own tables
+\i gearbridge_direct/gman_server_status.sql
+\i gearbridge_direct/gman_server_workers.sql
+\i gearbridge_direct/gman_server_jobs.sql
