@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from gearbridge.extension.assemble import EXTENSIONS
 from gearbridge.extension.build import assembled
 from gearbridge.extension.cluster import TemporaryCluster
 from gearbridge.extension.install import install, uninstall
+from gearbridge.extension.sources import directory_of
 from gearbridge.version import __version__
 from tests.fixtures.postgres import make_database, value
 from tests.fixtures.processes import free_port
@@ -132,9 +134,16 @@ def without_root() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_directory_that_is_not_ours_is_told_with_the_way_out(target: Database) -> None:
+def test_a_directory_that_is_not_ours_is_told_with_the_way_out(
+    target: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     directory = target.cluster.installation.extensions
     target.cluster.folder.chmod(0o755)
+    # This checkout may lie where nobody but root can read.
+    copy = target.cluster.folder / "sources"
+    for name in ("sql", "plpython", "gearbridge"):
+        shutil.copytree(directory_of(name), copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("gearbridge.extension.sources._PACKAGE", copy / "gearbridge")
     mode = directory.stat().st_mode
     directory.chmod(0o555)
     try:
@@ -142,6 +151,7 @@ def test_a_directory_that_is_not_ours_is_told_with_the_way_out(target: Database)
             install(target.url, lambda _: None)
     finally:
         directory.chmod(mode)
+        shutil.rmtree(copy)
     told = str(caught.value)
     assert f"cannot write into {directory}: Permission denied" in told
     assert "sudo" in told

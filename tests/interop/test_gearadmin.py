@@ -50,10 +50,11 @@ def test_show_unique_jobs_names_their_keys(server: JobServer) -> None:
     assert gearadmin(server, "--show-unique-jobs") == ["high", "low", "normal"]
 
 
-def test_version_and_pid_tell_which_server_answers(server: JobServer) -> None:
+def test_version_pid_and_log_level_tell_which_server_answers(server: JobServer) -> None:
     [version] = gearadmin(server, "--server-version")
     assert version.startswith({"gearmand": "1.1.", "gearbridge": "gearbridge-"}[server.kind])
     assert gearadmin(server, "--getpid") == [str(server.pid)]
+    assert gearadmin(server, "--server-verbose") == [{"gearmand": "ERROR", "gearbridge": "INFO"}[server.kind]]
 
 
 def test_a_function_can_be_created_and_dropped_while_nothing_uses_it(server: JobServer) -> None:
