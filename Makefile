@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-postgres test lint format bench packages venv clean
+.PHONY: help demo demo-postgres test lint format bench soak packages venv clean
 .DELETE_ON_ERROR:
 
 help: ## Tell what there is to do
@@ -32,6 +32,10 @@ format: $(VENV)/.dev ## Write the code as `make lint` wants it
 
 bench: packages $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
 	$(BIN)/python -m tests.bench.versus_gearmand
+
+soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (half an hour)
+	GEARBRIDGE_TEST_KILLS=50 GEARBRIDGE_TEST_DATABASE_KILLS=10 GEARBRIDGE_TEST_EXAMPLES=20000 \
+		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py tests/core/test_engine_fuzz.py
 
 packages: ## Install the Debian packages that the tests run against
 	@.ci/test-packages

@@ -33,6 +33,7 @@ class AdminCommands:
         self._table: dict[bytes, Callable[[Words], bytes]] = {
             b"version": self._version,
             b"getpid": self._getpid,
+            b"verbose": self._verbose,
             b"status": self._status,
             b"prioritystatus": self._priority_status,
             b"workers": self._workers,
@@ -61,6 +62,9 @@ class AdminCommands:
 
     def _getpid(self, _words: Words) -> bytes:
         return b"OK %d\n" % self._lifecycle.settings.process_id
+
+    def _verbose(self, _words: Words) -> bytes:
+        return b"OK %b\n" % self._lifecycle.settings.log_level.encode()
 
     def _status(self, _words: Words) -> bytes:
         lines = [

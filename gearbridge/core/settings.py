@@ -16,6 +16,7 @@ class Settings:
     exceptions: every connection gets WORK_EXCEPTION without asking for it.
     version: what the admin command `version` answers.
     process_id: what the admin command `getpid` answers.
+    log_level: what the admin command `verbose` answers.
     """
 
     handle_prefix: str = "H:localhost"
@@ -25,3 +26,4 @@ class Settings:
     exceptions: bool = False
     version: str = "gearbridge"
     process_id: int = 0
+    log_level: str = "INFO"

@@ -70,6 +70,7 @@ class Service:
             exceptions=config.exceptions,
             version=f"gearbridge-{__version__}",
             process_id=os.getpid(),
+            log_level=logging.getLevelName(_log.getEffectiveLevel()),
         )
         self.engine = Engine(settings, durable=store.abilities.durable)
         self._store = store

@@ -25,8 +25,9 @@ def test_workers_lists_every_connection() -> None:
     assert admin.line("workers") == "1 127.0.0.1 my-id : y x\n2 127.0.0.1 - :\n.\n"
 
 
-def test_version_and_getpid() -> None:
-    admin = Talk(version="gearbridge-9", process_id=42).connect()
+def test_version_getpid_and_verbose() -> None:
+    admin = Talk(version="gearbridge-9", process_id=42, log_level="ERROR").connect()
+    assert admin.line("verbose") == "OK ERROR\n"
     assert admin.line("version") == "OK gearbridge-9\n"
     assert admin.line("getpid") == "OK 42\n"
 
