@@ -17,6 +17,8 @@ VALUES
 \embed client.links gearbridge/client/links.py
 \embed client.parallel gearbridge/client/parallel.py
 \embed client.client gearbridge/client/client.py
+\embed gearbridge_pg_errors plpython/gearbridge_pg_errors.py
+\embed gearbridge_pg_session plpython/gearbridge_pg_session.py
 \embed gearbridge_pg plpython/gearbridge_pg.py
 $modules$;
 

@@ -37,7 +37,7 @@ def test_the_reference_page_is_up_to_date(start_process: StartProcess) -> None:
 
 def test_the_reference_page_names_every_sqlstate() -> None:
     page = (TOP / "docs" / "reference" / "sql.md").read_text(encoding="utf-8")
-    source = (TOP / "plpython" / "gearbridge_pg.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (TOP / "plpython").glob("*.py"))
     states = set(re.findall(r'"([0-9A-Z]{5})"', source))
     assert {"08001", "GB001", "55000"} <= states
     assert {state for state in states if f"| `{state}` |" not in page} == set()
