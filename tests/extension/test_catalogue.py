@@ -10,8 +10,8 @@ import pytest
 from gearbridge.extension.assemble import embedded_modules
 from gearbridge.extension.sources import read_source
 from gearbridge.version import __version__
-from tests.extension.working import working
 from tests.fixtures.postgres import make_database, value
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from gearbridge.client.job import Job

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg import errors
 
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from tests.fixtures.job_server import JobServer

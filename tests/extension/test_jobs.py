@@ -11,9 +11,9 @@ import pytest
 from psycopg import errors
 
 from gearbridge.errors import JobException, JobFailed
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import PATIENCE, wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from gearbridge.client.job import Job

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from gearbridge.client.job import Job

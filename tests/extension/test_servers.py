@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import free_port, wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from tests.fixtures.job_server import JobServer

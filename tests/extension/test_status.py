@@ -6,9 +6,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from gearbridge import Client
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import PATIENCE, wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from gearbridge.client.job import Job

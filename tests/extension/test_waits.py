@@ -12,9 +12,9 @@ import pytest
 from psycopg import errors
 
 from gearbridge.client.client import Client
-from tests.extension.working import working
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import PATIENCE, wait_until
+from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
