@@ -22,18 +22,14 @@ from ..records import Priority
 from ..wire import commands as c
 from .connection import parse_servers
 from .links import Link, Links
-from .parallel import run_all
+from .parallel import run_all, submit_all
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
 __all__ = ["Client", "JobStatus"]
-
-# How much of `do_background_many` is under way at once: replies that nobody reads must fit into the sockets' buffers.
-_GROUP_JOBS = 500
-_GROUP_BYTES = 256 * 1024
 
 
 class Client:
@@ -157,32 +153,9 @@ class Client:
         name = _name(function)
         command = submission(priority, False)
         link = self._links.current()
-        session, connection = link.session, link.connection
-        handles: list[str] = []
-        refusal: ServerError | None = None
-        under_way = 0
-
-        def settle(allowed: int) -> None:
-            nonlocal under_way, refusal
-            while under_way > allowed:
-                for _, reply, args in session.receive(connection.receive(self._reply_deadline())):
-                    under_way -= 1
-                    if reply != c.ERROR:
-                        handles.append(text(args[0]))
-                    elif refusal is None:
-                        accepted = f"{text(args[1])} (after {len(handles)} jobs that it accepted)"
-                        refusal = ServerError(text(args[0]), accepted)
-
         try:
             link.talking = True
-            for group in _groups(payloads):
-                packets = [session.submit(command, None, name, b"", payload) for payload in group]
-                connection.send(b"".join(packets), self._reply_deadline())
-                under_way += len(group)
-                settle(allowed=len(group))  # the server works on this group while the next one is made
-                if refusal is not None:
-                    break
-            settle(allowed=0)
+            handles, refusal = submit_all(link, command, name, map(_octets, payloads), self._reply_deadline)
             link.talking = False
         except BaseException:
             self._links.drop(link)
@@ -212,7 +185,7 @@ class Client:
         link = self._links.current()
         try:
             link.talking = True
-            results = run_all(link, command, name, _groups(payloads), self._reply_deadline, end, on_warning)
+            results = run_all(link, command, name, map(_octets, payloads), self._reply_deadline, end, on_warning)
             link.talking = False
         except BaseException:
             self._links.drop(link)
@@ -342,17 +315,3 @@ def _epoch(run_at: float, priority: int) -> bytes:
     if not 0 <= run_at < 2**63:
         raise ValueError(f"run_at is in seconds since 1970, not {run_at!r}")
     return b"%d" % math.ceil(run_at)  # never before the time
-
-
-def _groups(payloads: Iterable[bytes | str]) -> Iterator[list[bytes]]:
-    group: list[bytes] = []
-    size = 0
-    for payload in payloads:
-        octets = _octets(payload)
-        group.append(octets)
-        size += len(octets)
-        if len(group) >= _GROUP_JOBS or size >= _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
