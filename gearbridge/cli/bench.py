@@ -7,26 +7,37 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.bench import load
+from gearbridge.bench.background import submit, work
+from gearbridge.bench.foreground import round_trips
 from gearbridge.client.connection import parse_servers
 
 if TYPE_CHECKING:
-    from gearbridge.bench.load import Phase
+    from gearbridge.bench.lanes import Phase
 
 
 @click.command("bench")
 @click.option("--servers", metavar="HOST:PORT", default="127.0.0.1:4730", help="The server to measure (one).")
-@click.option("--jobs", type=click.IntRange(1), default=100_000, help="How many background jobs.")
+@click.option("--jobs", type=click.IntRange(1), default=100_000, help="How many jobs.")
 @click.option("--size", type=click.IntRange(0), default=64, help="Payload of each, in bytes.")
 @click.option("--connections", type=click.IntRange(1), default=4, help="Connections that submit.")
 @click.option("--in-flight", type=click.IntRange(1), default=100, help="Unanswered submits on each of them.")
-@click.option("--workers", type=click.IntRange(0), default=16, help="Workers that take the jobs afterwards; 0: none.")
+@click.option("--workers", type=click.IntRange(0), default=16, help="Workers that do the jobs; 0: leave them queued.")
+@click.option("--foreground", is_flag=True, help="Foreground jobs, done as they come: measures round trips.")
 @click.option(
     "--function", metavar="NAME", default="gearbridge_bench", help="The function; it must have no other jobs."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    servers: str, jobs: int, size: int, connections: int, in_flight: int, workers: int, function: str, *, as_json: bool
+    servers: str,
+    jobs: int,
+    size: int,
+    connections: int,
+    in_flight: int,
+    workers: int,
+    function: str,
+    *,
+    foreground: bool,
+    as_json: bool,
 ) -> None:
     """Submit background jobs to a Gearman server, then work them off; print jobs/s and latencies.
 
@@ -34,20 +45,31 @@ def command(
     and deleted. Do not point it at a server in use.
 
     \b
-    Example:
+    Examples:
       gearbridge bench --servers 127.0.0.1:4730 --jobs 20000
+      gearbridge bench --foreground --connections 8 --in-flight 32 --workers 8
     """
     addresses = parse_servers(servers)
     if len(addresses) != 1:
         raise click.UsageError("bench measures one server at a time")
+    if foreground and not workers:
+        raise click.UsageError("foreground jobs need workers")
     name = function.encode()
-    phases = {"submit": load.submit(addresses[0], name, jobs, size, connections, in_flight)}
-    if not as_json:
-        _print("submit", phases["submit"], f"{connections} connections, {in_flight} in flight")
-    if workers:
-        phases["work"] = load.work(addresses[0], name, jobs, workers)
+    phases: dict[str, Phase] = {}
+    clients = f"{connections} connections, {in_flight} in flight"
+
+    def show(phase: str, result: Phase, how: str) -> None:
+        phases[phase] = result
         if not as_json:
-            _print("work", phases["work"], f"{workers} workers")
+            _print(phase, result, how)
+
+    if foreground:
+        done = round_trips(addresses[0], name, jobs, size, connections, in_flight, workers)
+        show("trips", done, f"{clients}, {workers} workers")
+    else:
+        show("submit", submit(addresses[0], name, jobs, size, connections, in_flight), clients)
+        if workers:
+            show("work", work(addresses[0], name, jobs, workers), f"{workers} workers")
     if as_json:
         click.echo(json.dumps({phase: {"rate": one.rate, **one._asdict()} for phase, one in phases.items()}))
 
