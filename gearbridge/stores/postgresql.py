@@ -9,14 +9,14 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import StoreUnavailable
 
 from .bulk import BulkTableStore
 from .rows import COLUMNS
-from .schema import job
+from .schema import job, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,9 @@ _USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, lib
 #: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
 _LOCK_CLASS = 0x67656172
 
+#: Where the tables are; the SQL functions that use them say so too.
+SCHEMA = "gearbridge"
+
 _TAKE = text(f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)")
 
 
@@ -54,12 +57,24 @@ class PostgreSQLStore(BulkTableStore):
     """`postgresql://...`. One server at a time may keep its jobs in a database's table."""
 
     def _create_engine(self, url: URL) -> Engine:
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             connect_args={**_CONNECT, "tcp_user_timeout": _USER_TIMEOUT, "application_name": "gearbridge server"},
         )
+        event.listen(engine, "connect", _look_into_schema)
+        return engine
+
+    def _place(self, connection: Connection) -> None:
+        # The extension gearbridge makes the schema and the tables too. Who may not create schemas may still use them.
+        if connection.execute(text(f"SELECT to_regnamespace('{SCHEMA}') IS NULL")).scalar():
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+        for name in metadata.tables:  # version 1 had them where the connection happened to look
+            if connection.execute(
+                text(f"SELECT to_regclass('public.{name}') IS NOT NULL AND to_regclass('{SCHEMA}.{name}') IS NULL")
+            ).scalar():
+                connection.execute(text(f"ALTER TABLE public.{name} SET SCHEMA {SCHEMA}"))
 
     def _take(self, connection: Connection) -> None:
         if not connection.execute(_TAKE).scalar():
@@ -94,3 +109,7 @@ class PostgreSQLStore(BulkTableStore):
                 with contextlib.suppress(Exception):  # the first error is the one to tell
                     raw.rollback()
             raise
+
+
+def _look_into_schema(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET search_path TO {SCHEMA}")

@@ -1,26 +1,46 @@
-"""The job table, defined once; every database's DDL is compiled from this definition."""
+"""The job table, defined once; every database's DDL is compiled from this definition.
+
+One table holds what a server took over a socket and what SQL enqueued. `state` says whose a row is: a KEPT one is in
+its server's memory, and nobody else touches it; a WAITING one belongs to whoever claims, and claiming writes nothing:
+the claimer knows what it holds, and when it is gone the row is still there for the next one.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, SmallInteger, String, Table, select
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    and_,
+    event,
+)
 from sqlalchemy.dialects import mysql
 
-from gearbridge.errors import ConfigurationError
-
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Dialect
     from sqlalchemy.types import TypeEngine
 
 #: Version of the definitions below. Any change of them is a new number and a step in the upgrade path.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: A function name or unique key takes up to four characters a byte, where it is not UTF-8 (names.py).
 _FUNCTION_LENGTH = 4 * 512
 _UNIQUE_KEY_LENGTH = 4 * 255
 
 _MYSQL = ("mysql", "mariadb")
+
+#: States of a row.
+KEPT, WAITING, FAILED, DONE = 0, 1, 2, 3
 
 metadata = MetaData()
 
@@ -48,6 +68,23 @@ job = Table(
     Column("due", BigInteger, nullable=False, comment="seconds since 1970 before which it must not run; 0: at once"),
     Column("attempts", Integer, nullable=False, comment="how many workers were lost while they held it"),
     Column("reducer", _text(_FUNCTION_LENGTH), nullable=False, comment="empty: none"),
+    # From here on what only SQL uses. A server's own rows leave it to the defaults.
+    Column(
+        "state",
+        SmallInteger,
+        nullable=False,
+        server_default=str(KEPT),
+        comment="0 in a server's memory, 1 enqueued by SQL and unfinished, 2 failed for good, 3 done, with its result",
+    ),
+    Column("max_attempts", Integer, nullable=False, server_default="0", comment="0: as the server does it"),
+    Column("keep_result", SmallInteger, nullable=False, server_default="0", comment="1: the row stays when done"),
+    Column("enqueued", BigInteger, comment="seconds since 1970"),
+    Column("enqueued_by", _text(255), comment="the database role that did it"),
+    Column("finished", BigInteger, comment="seconds since 1970 at which it failed for good or was done"),
+    Column("numerator", Integer, comment="progress, as the worker told it last"),
+    Column("denominator", Integer),
+    Column("result", LargeBinary().with_variant(mysql.LONGBLOB, *_MYSQL), comment="where keep_result is 1"),
+    Column("error", Text, comment="why the last attempt failed"),
     # A number is never given twice, so that order by id stays order of submission after the last row was deleted.
     sqlite_autoincrement=True,
     mysql_engine="InnoDB",
@@ -65,14 +102,37 @@ version = Table(
     mariadb_engine="InnoDB",
 )
 
+_waiting = job.c.state == WAITING
 
-def create_or_check(connection: Connection) -> None:
-    """Create the tables where there are none; raise ConfigurationError where they are of another version."""
-    metadata.create_all(connection)
-    found = connection.execute(select(version.c.version)).scalar()
-    if found is None:
-        connection.execute(version.insert().values(version=SCHEMA_VERSION))
-    elif found != SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"the job table has schema version {found}, this gearbridge works with version {SCHEMA_VERSION}"
-        )
+
+def _index(name: str, *columns: str, where: ColumnElement[bool], unique: bool = False) -> Index:
+    """An index over the rows for which `where` holds. MySQL has no such index; it gets MYSQL_INDEXES."""
+    covered = [job.c[column] for column in columns]
+    index = Index(name, *covered, postgresql_where=where, sqlite_where=where, unique=unique)
+    return index.ddl_if(callable_=_has_partial_indexes)
+
+
+def _has_partial_indexes(*_: object, dialect: Dialect, **_more: object) -> bool:
+    return dialect.name not in _MYSQL
+
+
+# A claim looks for one function after another, so that jobs nobody works on are never walked over.
+_index("gearbridge_job_ready", "function", "priority", "id", where=and_(_waiting, job.c.due == 0))
+_index("gearbridge_job_due", "function", "due", where=and_(_waiting, job.c.due > 0))
+# Equal unique keys of a function are one job until it is finished.
+_index("gearbridge_job_unique", "function", "unique_key", where=and_(_waiting, job.c.unique_key != ""), unique=True)
+
+#: MySQL's indexes cover no expression, and at most 3,072 bytes: names are cut, the unique key is hashed.
+MYSQL_INDEXES = {
+    "gearbridge_job_ready": f"CREATE INDEX gearbridge_job_ready ON {job.name} (state, `function`(255), priority, id)",
+    "gearbridge_job_unique": (
+        f"ALTER TABLE {job.name} ADD COLUMN unique_slot BINARY(32) AS "
+        f"(CASE WHEN state = {WAITING} AND unique_key <> '' "
+        "THEN UNHEX(SHA2(CONCAT(HEX(`function`), '-', HEX(unique_key)), 256)) END) STORED "
+        "COMMENT 'equal for the unfinished jobs of one function and unique key', "
+        "ADD UNIQUE INDEX gearbridge_job_unique (unique_slot)"
+    ),
+}
+for _statement in MYSQL_INDEXES.values():
+    for _dialect in _MYSQL:
+        event.listen(job, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

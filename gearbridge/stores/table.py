@@ -17,7 +17,8 @@ from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
 
 from .base import Abilities
 from .rows import COLUMNS, Steps, job_of
-from .schema import create_or_check, job
+from .schema import KEPT, job
+from .upgrade import create_or_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _REPLAY_ROWS = 1000
 _REPLAY = (
     select(*(job.c[name] for name in COLUMNS), job.c.id)
-    .where(job.c.id > bindparam("after"))
+    .where(job.c.id > bindparam("after"), job.c.state == KEPT)
     .order_by(job.c.id)
     .limit(_REPLAY_ROWS)
 )
@@ -56,7 +57,8 @@ class TableStore:
             self._engine = self._create_engine(self._url)
             connection = self._connected()
             with connection.begin():
-                create_or_check(connection)
+                self._place(connection)
+                create_or_upgrade(connection)
                 self._take(connection)
             self._opened = True
         except ConfigurationError:
@@ -96,6 +98,9 @@ class TableStore:
 
     def _create_engine(self, url: URL) -> Engine:
         return create_engine(url, poolclass=NullPool)
+
+    def _place(self, connection: Connection) -> None:
+        """Make sure that there is a place for the tables."""
 
     def _take(self, connection: Connection) -> None:
         """Make sure that no other server keeps its jobs in this table; called for every new connection."""

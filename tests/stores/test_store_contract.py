@@ -5,74 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import ConfigurationError, StoreError
 from gearbridge.records import Drop, Operation, Put, StoredJob, Update
-from gearbridge.stores.registry import store_for
 from gearbridge.stores.schema import SCHEMA_VERSION
-from gearbridge.stores.table import TableStore
-from tests.fixtures.postgres import make_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from sqlalchemy import Engine
-    from sqlalchemy.engine import URL
-
     from gearbridge.stores.base import Store
 
-
-class PlainSQLiteStore(TableStore):
-    """SQLAlchemy's own statements, the path of databases without a faster one, on an SQLite file."""
-
-    def _create_engine(self, url: URL) -> Engine:
-        engine = create_engine(url, poolclass=NullPool)
-        event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-        return engine
-
-
-class Place:
-    """Where a store keeps its jobs; every call of `store` opens another view of the same place."""
-
-    def __init__(self, kind: str, url: str) -> None:
-        self.kind = kind
-        self.url = url
-
-    def store(self) -> Store:
-        return PlainSQLiteStore(make_url(self.url)) if self.kind == "plain" else store_for(self.url)
-
-    def run(self, statement: str) -> None:
-        """Change something behind the store's back."""
-        engine = create_engine(make_url(self.url).set(drivername=_DRIVERS[self.kind]), poolclass=NullPool)
-        with engine.begin() as connection:
-            connection.execute(text(statement))
-        engine.dispose()
-
-
-_DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
-
-
-@pytest.fixture(params=list(_DRIVERS))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    kind = str(request.param)
-    if kind == "postgresql":
-        return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
-    if kind == "mariadb":
-        return Place(kind, request.getfixturevalue("mariadb").make_database())
-    return Place(kind, f"sqlite:///{tmp_path / 'jobs.db'}")
-
-
-@pytest.fixture
-def store(place: Place) -> Iterator[Store]:
-    store = place.store()
-    store.open()
-    yield store
-    store.close()
+    from .place import Place
 
 
 def job(handle: bytes, payload: bytes = b"", function: bytes = b"f", unique_key: bytes = b"") -> StoredJob:

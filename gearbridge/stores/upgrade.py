@@ -1,0 +1,71 @@
+"""Brings a database's job table to the version that this gearbridge works with. What the tables are, schema.py says.
+
+A step leads from one version to the next and runs in the transaction in which the store opens. MySQL commits at every
+DDL statement, so there a step that was interrupted is begun again: each statement must not mind having been done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, select, text
+from sqlalchemy.schema import CreateColumn, CreateIndex, SetColumnComment
+
+from gearbridge.errors import ConfigurationError
+
+from .schema import MYSQL_INDEXES, SCHEMA_VERSION, job, metadata, version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import Connection
+
+    Step = Callable[[Connection], None]
+
+
+def create_or_upgrade(connection: Connection) -> None:
+    """Create the tables where there are none, or bring them up to date.
+
+    Raises ConfigurationError where a newer gearbridge made them.
+    """
+    metadata.create_all(connection)
+    found = connection.execute(select(version.c.version)).scalar()
+    if found is None:
+        connection.execute(version.insert().values(version=SCHEMA_VERSION))
+        return
+    if found not in STEPS and found != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the job table has schema version {found}, this gearbridge works with version {SCHEMA_VERSION}"
+        )
+    for number in range(found, SCHEMA_VERSION):
+        STEPS[number](connection)
+        connection.execute(version.update().values(version=number + 1))
+
+
+def _enqueued_by_sql(connection: Connection) -> None:
+    """Room for what SQL enqueues: state, attempts allowed, result, progress and error."""
+    names = ("state", "max_attempts", "keep_result", "enqueued", "enqueued_by", "finished")
+    _add_columns(connection, *names, "numerator", "denominator", "result", "error")
+    if connection.dialect.name in ("mysql", "mariadb"):
+        present = {index["name"] for index in inspect(connection).get_indexes(job.name)}
+        for name, statement in MYSQL_INDEXES.items():
+            if name not in present:
+                connection.execute(text(statement))
+        return
+    for index in sorted(job.indexes, key=lambda index: str(index.name)):
+        connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _add_columns(connection: Connection, *names: str) -> None:
+    present = {column["name"] for column in inspect(connection).get_columns(job.name)}
+    for name in names:
+        if name in present:
+            continue
+        definition = CreateColumn(job.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {job.name} ADD COLUMN {definition}".replace("%", "%%"))
+        if connection.dialect.supports_comments and not connection.dialect.inline_comments:
+            connection.execute(SetColumnComment(job.c[name]))
+
+
+#: What leads from each version to the next.
+STEPS: Mapping[int, Step] = {1: _enqueued_by_sql}

@@ -1,0 +1,61 @@
+"""A place where a store keeps its jobs, to be opened again and again and to be looked into behind the store's back."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from gearbridge.stores.registry import store_for
+from gearbridge.stores.table import TableStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+    from gearbridge.stores.base import Store
+
+
+class PlainSQLiteStore(TableStore):
+    """SQLAlchemy's own statements, the path of databases without a faster one, on an SQLite file."""
+
+    def _create_engine(self, url: URL) -> Engine:
+        engine = create_engine(url, poolclass=NullPool)
+        event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        return engine
+
+
+class Place:
+    """Where a store keeps its jobs; every call of `store` opens another view of the same place."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind = kind
+        self.url = url
+
+    def store(self) -> Store:
+        return PlainSQLiteStore(make_url(self.url)) if self.kind == "plain" else store_for(self.url)
+
+    def run(self, *statements: str) -> None:
+        """Change something behind the store's back."""
+        with self.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection of the test's own, in one transaction."""
+        arguments = {"options": "-c search_path=gearbridge,public"} if self.kind == "postgresql" else {}
+        url = make_url(self.url).set(drivername=DRIVERS[self.kind])
+        engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+
+
+DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
