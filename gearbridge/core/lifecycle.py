@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import Operation, Put, StoredJob
 from gearbridge.wire import commands
-from gearbridge.wire.packets import NOOP, error, response
+from gearbridge.wire.packets import HEADER_SIZE, NOOP, error, response
 
 from .deadlines import Deadlines
 from .jobs import RUNNING, STORING, Function, Job
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
 
+_CREATED_HEADERS: dict[int, bytes] = {}  # by the handle's length
+
 
 class JobLifecycle:
     """The queue with its journal. `durable` says whether background jobs must be stored before they exist."""
@@ -35,7 +37,7 @@ class JobLifecycle:
         self.journal = Journal()
         self.deadlines = Deadlines()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
-        self._prefix = settings.handle_prefix.encode() + b":"
+        self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = settings.first_number - 1
 
     # Into the queue.
@@ -66,7 +68,8 @@ class JobLifecycle:
             peer.send(QUEUE_FULL)
             return
         self._number += 1
-        job = Job(self._prefix + b"%d" % self._number, name, payload, unique_key, priority, due, 0, reducer)
+        # The function's own name, not this packet's copy of it: a million jobs share one.
+        job = Job(self._handle % self._number, function.name, payload, unique_key, priority, due, 0, reducer)
         queue.add(function, job, key)
         if background:
             job.background = True
@@ -75,14 +78,15 @@ class JobLifecycle:
                 return
         else:
             self._attach(peer, job)
-        peer.send(response(commands.JOB_CREATED, job.handle))
+        peer.send(created(job.handle))
         self._make_ready(job, function)
 
     def restore(self, stored: StoredJob) -> None:
         """Take back a job that the store kept from before the start. It counts against no limit."""
+        function = self.queue.function(stored.function)
         job = Job(
             stored.handle,
-            stored.function,
+            function.name,
             stored.payload,
             stored.unique_key,
             stored.priority,
@@ -91,7 +95,6 @@ class JobLifecycle:
             stored.reducer,
         )
         job.background = True
-        function = self.queue.function(job.function)
         self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
         self._make_ready(job, function)
 
@@ -108,7 +111,7 @@ class JobLifecycle:
                     reply = error(b"QUEUE_ERROR", errors[index].encode())
                     self._refused(job)
                 else:
-                    reply = response(commands.JOB_CREATED, job.handle)
+                    reply = created(job.handle)
                     if job.state == STORING:
                         self._make_ready(job, self.queue.functions[job.function])
                 if ticket is not None:
@@ -235,7 +238,7 @@ class JobLifecycle:
         if job.ticket is not None and (background or job.state == STORING):
             peer.hold(job.ticket)
         else:
-            peer.send(response(commands.JOB_CREATED, job.handle))
+            peer.send(created(job.handle))
 
     def _attach(self, peer: Peer, job: Job) -> None:
         # A peer that submits the same job twice is attached twice: each of its requests waits for a packet of its own.
@@ -266,6 +269,15 @@ class JobLifecycle:
                 self.wake(function)
         else:
             self.wants_tick = True
+
+
+def created(handle: bytes) -> bytes:
+    """JOB_CREATED. One for each submit, so the headers are made once: handles are nearly all of one length."""
+    size = len(handle)
+    header = _CREATED_HEADERS.get(size)
+    if header is None:
+        header = _CREATED_HEADERS[size] = response(commands.JOB_CREATED, handle)[:HEADER_SIZE]
+    return header + handle
 
 
 def tell(job: Job, packet: bytes) -> None:

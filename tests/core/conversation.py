@@ -21,8 +21,9 @@ Reply = tuple[str, ...]
 class Talk:
     """An engine and the connections to it."""
 
-    def __init__(self, *, durable: bool = False, **settings: object) -> None:
-        self.engine = Engine(Settings(handle_prefix="H:test", **settings), durable=durable)  # type: ignore[arg-type]
+    def __init__(self, *, durable: bool = False, handle_prefix: str = "H:test", **settings: object) -> None:
+        told = Settings(handle_prefix=handle_prefix, **settings)  # type: ignore[arg-type]
+        self.engine = Engine(told, durable=durable)
         self._numbers = 0
 
     def connect(self) -> Speaker:

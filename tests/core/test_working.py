@@ -60,6 +60,21 @@ def test_priorities_come_before_functions_and_functions_take_turns() -> None:
     ]
 
 
+def test_jobs_share_their_functions_name() -> None:
+    # A million queued jobs hold one name; each packet's own copy would be a tenth of their memory.
+    talk = Talk()
+    client = talk.connect()
+    for payload in ("one", "two"):
+        client.submit("SUBMIT_JOB_BG", "a_function_of_some_length", payload=payload)
+    first, second = talk.engine.lifecycle.queue.jobs.values()
+    assert first.function is second.function
+
+
+def test_any_handle_prefix_is_taken_as_it_is() -> None:
+    handle = Talk(handle_prefix="H:50%d").connect().submit("SUBMIT_JOB_BG", "f")
+    assert handle == "H:50%d:1"
+
+
 def test_a_sleeper_is_woken_once_and_only_for_what_it_can_do() -> None:
     talk = Talk()
     worker, other = talk.worker("f"), talk.worker("g")
