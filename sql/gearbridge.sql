@@ -5,6 +5,15 @@
 -- What users call is in the schema that CREATE EXTENSION was given (public, if nothing is said) and is named gman_*.
 -- What only administrators and our own functions use is in schema gearbridge.
 \i gearbridge/schema.sql
+\i gearbridge/tables.sql
+
+-- Group: jobs with the transaction
+\i gearbridge/_check.sql
+\i gearbridge/_priority.sql
+\i gearbridge/_due.sql
+\i gearbridge/_wake.sql
+\i gearbridge/_enqueue.sql
+\i gearbridge/gman_enqueue.sql
 
 -- Group: about itself
 \i gearbridge/gman_version.sql

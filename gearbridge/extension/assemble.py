@@ -3,12 +3,14 @@
 A manifest is SQL with these lines of its own:
 
     \\i NAME              the text of sql/NAME
+    \\tables DATABASE SCHEMA   the DDL of the job table, from the definition that the stores have
     \\embed MODULE PATH   one row of a VALUES list: the module's name, and the file's text verbatim, in dollar quotes
 
 Rules of this file:
 1. What is embedded comes out as it went in. What PostgreSQL would change on the way is refused: `@extschema@` and the
    like, and anything but ASCII, because a database in LATIN1 takes the same script.
-2. `@version@` in SQL and control files is the version of the package, which is stated once, in gearbridge/version.py.
+2. `@version@` in SQL and control files is the version of the package, which is stated once, in gearbridge/version.py;
+   `@schema_version@` is that of the job table.
 """
 
 from __future__ import annotations
@@ -18,13 +20,17 @@ from collections.abc import Callable
 from itertools import groupby
 
 from ..errors import ConfigurationError
+from ..stores.schema import SCHEMA_VERSION
+from .tables import tables_script
 
 #: Gives the text of a source by its name in the repository.
 Read = Callable[[str], str]
 
 EXTENSIONS = ("gearbridge", "gearbridge_direct")
 
-_DIRECTIVE = re.compile(r"\\(i|embed)\s+(.+)")
+#: The lines of a manifest's own, and how many arguments each has.
+_DIRECTIVES = {"i": 1, "embed": 2, "tables": 2}
+_DIRECTIVE = re.compile(rf"\\({'|'.join(_DIRECTIVES)})\s+(.+)")
 
 
 def assemble(extension: str, version: str, read: Read) -> dict[str, str]:
@@ -55,8 +61,10 @@ def expand(name: str, version: str, read: Read) -> str:
         for line in group:
             if line.startswith("\\i "):
                 out.append(expand(f"sql/{_arguments(line)[0]}", version, read))
+            elif line.startswith("\\tables "):
+                out.append(tables_script(*_arguments(line)))
             else:
-                out.append(line.replace("@version@", version))
+                out.append(line.replace("@version@", version).replace("@schema_version@", str(SCHEMA_VERSION)))
     return "".join(out)
 
 
@@ -88,7 +96,7 @@ def _embed(line: str, read: Read) -> str:
 def _arguments(line: str) -> list[str]:
     match = _DIRECTIVE.fullmatch(line.strip())
     arguments = match.group(2).split() if match else []
-    if not match or len(arguments) != (1 if match.group(1) == "i" else 2):
+    if not match or len(arguments) != _DIRECTIVES[match.group(1)]:
         raise ConfigurationError(f"not a line for a manifest: {line.strip()}")
     return arguments
 

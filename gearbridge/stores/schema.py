@@ -46,8 +46,15 @@ metadata = MetaData()
 
 
 def _text(length: int, charset: str = "utf8mb4") -> TypeEngine[str]:
-    """Text that is compared byte by byte. MySQL's default collations take `U1` and `u1` for the same."""
-    return String(length).with_variant(mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin"), *_MYSQL)
+    """Text that is compared byte by byte. MySQL's default collations take `U1` and `u1` for the same.
+
+    In PostgreSQL that makes the indexes quick, and independent of the C library's locales.
+    """
+    return (
+        String(length)
+        .with_variant(mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin"), *_MYSQL)
+        .with_variant(String(length, collation="C"), "postgresql")
+    )
 
 
 job = Table(

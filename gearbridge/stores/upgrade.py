@@ -46,6 +46,10 @@ def _enqueued_by_sql(connection: Connection) -> None:
     """Room for what SQL enqueues: state, attempts allowed, result, progress and error."""
     names = ("state", "max_attempts", "keep_result", "enqueued", "enqueued_by", "finished")
     _add_columns(connection, *names, "numerator", "denominator", "result", "error")
+    if connection.dialect.name == "postgresql":
+        for name in ("handle", "function", "unique_key", "reducer"):
+            kind = job.c[name].type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {job.name} ALTER COLUMN {name} TYPE {kind}")
     if connection.dialect.name in ("mysql", "mariadb"):
         present = {index["name"] for index in inspect(connection).get_indexes(job.name)}
         for name, statement in MYSQL_INDEXES.items():
