@@ -79,7 +79,7 @@ class JobLifecycle:
         else:
             self._attach(peer, job)
         peer.send(created(job.handle))
-        self._make_ready(job, function)
+        self._make_ready(function, job)
 
     def restore(self, stored: StoredJob) -> None:
         """Take back a job that the store kept from before the start. It counts against no limit."""
@@ -96,7 +96,7 @@ class JobLifecycle:
         )
         job.background = True
         self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
-        self._make_ready(job, function)
+        self._make_ready(function, job)
 
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
@@ -113,7 +113,7 @@ class JobLifecycle:
                 else:
                     reply = created(job.handle)
                     if job.state == STORING:
-                        self._make_ready(job, self.queue.functions[job.function])
+                        self._make_ready(self.queue.functions[job.function], job)
                 if ticket is not None:
                     ticket.reply = reply
                     waiting.update(dict.fromkeys(ticket.peers))
@@ -263,8 +263,8 @@ class JobLifecycle:
         elif not job.clients and job.state != RUNNING:
             self.queue.remove(job)
 
-    def _make_ready(self, job: Job, function: Function) -> None:
-        if self.queue.make_ready(job):
+    def _make_ready(self, function: Function, job: Job) -> None:
+        if self.queue.make_ready(function, job):
             if function.sleepers:
                 self.wake(function)
         else:

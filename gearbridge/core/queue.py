@@ -64,14 +64,14 @@ class JobQueue:
             function.uniques[key] = job
         function.total += 1
 
-    def make_ready(self, job: Job) -> bool:
+    def make_ready(self, function: Function, job: Job) -> bool:
         """STORING to QUEUED. True when a worker may take it now; False when it waits for its due time."""
         job.state = QUEUED
         if job.due:
             self._serial += 1
             heappush(self._due, (job.due, self._serial, job))
             return False
-        self.functions[job.function].ready[job.priority].append(job)
+        function.ready[job.priority].append(job)
         return True
 
     def take(self, functions: Sequence[Function], start: int, worker: Peer) -> tuple[Job, int] | None:

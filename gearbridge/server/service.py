@@ -39,9 +39,10 @@ NUMBER_EPOCH = 1_577_836_800
 #: Seconds after which Python lets the other thread run. The default of 5 ms, met several times in each commit, would
 #: keep every reply waiting while the event loop is busy.
 SWITCH_INTERVAL = 0.0005
-#: New objects before Python looks for garbage. Jobs and packets are freed by reference counting; a queue of a million
-#: jobs need not be walked again and again.
-GC_THRESHOLD = 50_000
+#: New objects before Python looks for garbage among them, and how often before it looks at all that came since the last
+#: such look. Jobs and packets are freed by reference counting: a queue of a million jobs need not be walked again and
+#: again, and what is still in the processor's cache is walked faster.
+GC_THRESHOLDS = (5_000, 200, 100)
 #: Seconds that peers have to take their last replies when the server stops.
 CLOSE_TIMEOUT = 2.0
 
@@ -173,7 +174,7 @@ class Service:
         count = self.engine.restore(self._store.replay())
         gc.collect()
         gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 20, 100)
+        gc.set_threshold(*GC_THRESHOLDS)
         if count:
             _log.info("jobs back from the store: %d", count)
 

@@ -42,7 +42,7 @@ class QueueModel(RuleBasedStateMachine):
     @rule(target=waiting, handle=consumes(storing))
     def make_ready(self, handle: bytes) -> bytes:
         job = self.queue.jobs[handle]
-        assert self.queue.make_ready(job) == (not job.due)
+        assert self.queue.make_ready(self.queue.functions[job.function], job) == (not job.due)
         self.model_storing.remove(job)
         self.model_waiting.append(job)
         return handle
