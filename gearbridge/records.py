@@ -47,6 +47,19 @@ class StoredJob:
         self.reducer = reducer
 
 
+class ClaimedJob(StoredJob):
+    """A job that SQL enqueued, as a claim brings it.
+
+    `max_attempts` is how often it is tried before it counts as failed, at least once; 0 means once. `keep_result` says
+    that the row stays when the job is done, with its result.
+    """
+
+    __slots__ = ("keep_result", "max_attempts")
+
+    max_attempts: int
+    keep_result: bool
+
+
 class Put(NamedTuple):
     """Keep this job."""
 
@@ -66,4 +79,35 @@ class Drop(NamedTuple):
     handle: bytes
 
 
-Operation = Union[Put, Update, Drop]
+class Progress(NamedTuple):
+    """A claimed job is so far, as its worker says."""
+
+    handle: bytes
+    numerator: int
+    denominator: int
+
+
+class Done(NamedTuple):
+    """A claimed job is done: keep its row, with the result."""
+
+    handle: bytes
+    result: bytes
+
+
+class Retry(NamedTuple):
+    """A claimed job's attempt failed: let it be claimed again, after a pause that grows with the attempts."""
+
+    handle: bytes
+    attempts: int
+    error: str
+
+
+class Failed(NamedTuple):
+    """A claimed job has failed for good: keep its row, with the error."""
+
+    handle: bytes
+    attempts: int
+    error: str
+
+
+Operation = Union[Put, Update, Drop, Progress, Done, Retry, Failed]

@@ -115,7 +115,7 @@ class AdminCommands:
             return b"ERR UNKNOWN_JOB\r\n"
         # The worker of a running job is not told; what it sends later is answered with JOB_NOT_FOUND. gearmand passes
         # that on, so that the client hears of the same job twice.
-        self._lifecycle.fail(job)
+        self._lifecycle.cancel(job)
         return OK
 
     def _create(self, words: Words) -> bytes:

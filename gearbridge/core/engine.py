@@ -25,7 +25,7 @@ from .worker_commands import WorkerCommands
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gearbridge.records import Operation, StoredJob
+    from gearbridge.records import ClaimedJob, Operation, StoredJob
     from gearbridge.wire.parser import Packet
 
     from .client_commands import Handler
@@ -76,9 +76,22 @@ class Engine:
             count += 1
         return count
 
+    def rooms(self) -> dict[bytes, int]:
+        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`."""
+        return self.lifecycle.rooms()
+
+    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""
+        self.lifecycle.claimed(jobs)
+
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""
         self.lifecycle.committed(group, errors)
+
+    @property
+    def wants_claim(self) -> bool:
+        """There may be jobs to claim that were of no use before: a function has its first worker, or room again."""
+        return self.lifecycle.wants_claim
 
     @property
     def wants_tick(self) -> bool:

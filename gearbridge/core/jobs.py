@@ -10,11 +10,13 @@ A background job is STORING, and invisible to workers, until its store says that
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from gearbridge.records import StoredJob
+from gearbridge.records import Done, Drop, Failed, Retry, StoredJob
 
 if TYPE_CHECKING:
+    from gearbridge.records import ClaimedJob, Operation
+
     from .journal import Ticket
     from .peer import Peer
 
@@ -36,6 +38,9 @@ class Job(StoredJob):
     """What is stored of a job, and what is only remembered while this process runs."""
 
     __slots__ = ("background", "clients", "denominator", "numerator", "state", "ticket", "worker")
+
+    #: Whether SQL enqueued it, so that its row outlives its failure, and its success where that was asked for.
+    enqueued: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -70,6 +75,41 @@ class Job(StoredJob):
         return b"1", b"1" if self.state == RUNNING else b"0", b"%d" % self.numerator, b"%d" % self.denominator
 
 
+class EnqueuedJob(Job):
+    """A job that SQL enqueued and this server has claimed."""
+
+    __slots__ = ("chunks", "keep_result", "max_attempts")
+
+    enqueued = True
+
+    def __init__(self, claimed: ClaimedJob, function: bytes) -> None:
+        super().__init__(
+            claimed.handle,
+            function,
+            claimed.payload,
+            claimed.unique_key,
+            claimed.priority,
+            claimed.due,
+            claimed.attempts,
+            claimed.reducer,
+        )
+        self.background = True
+        self.max_attempts = claimed.max_attempts
+        self.keep_result = claimed.keep_result
+        self.chunks: list[bytes] = []  # what WORK_DATA brought of a result that is kept
+
+    def completed(self, result: bytes) -> Operation:
+        """What its end means for the table."""
+        return Done(self.handle, b"".join((*self.chunks, result))) if self.keep_result else Drop(self.handle)
+
+    def failed(self, error: str) -> Operation:
+        """What this attempt's failure means for the table."""
+        attempts = self.attempts + 1
+        if attempts < self.max_attempts:
+            return Retry(self.handle, attempts, error)
+        return Failed(self.handle, attempts, error)
+
+
 #: What GET_STATUS answers for a handle that names no job: finished and unknown look the same in Gearman.
 UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
 
@@ -77,7 +117,7 @@ UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
 class Function:
     """One function's jobs that wait, and who could do them."""
 
-    __slots__ = ("ghosts", "limits", "name", "ready", "running", "sleepers", "total", "uniques", "workers")
+    __slots__ = ("claimed", "ghosts", "limits", "name", "ready", "running", "sleepers", "total", "uniques", "workers")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
@@ -86,6 +126,7 @@ class Function:
         self.uniques: dict[object, Job] = {}  # unfinished jobs by coalescing key
         self.total = 0  # jobs that are not GONE
         self.running = 0
+        self.claimed = 0  # jobs that are not GONE and were enqueued by SQL
         self.limits = [0, 0, 0]  # maxqueue by priority; 0 is unlimited
         self.workers: dict[Peer, int] = {}  # registered, with their timeout in milliseconds (0: none)
         self.sleepers: dict[Peer, None] = {}  # those of them asleep, in the order they fell asleep

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Drop, Operation, Put, StoredJob, Update
+from gearbridge.records import Operation, Progress, Put, StoredJob, Update
 
 if TYPE_CHECKING:
+    from .jobs import Job
     from .peer import Peer
 
 #: What an operation without a payload counts for, in bytes, when the journal's size is weighed.
@@ -31,6 +32,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._operations: list[Operation] = []
+        self._progress: dict[bytes, int] = {}  # where among them a job's progress is
         self.size = 0  # bytes that wait in memory for their commit, the group being applied included
         self._applying = 0  # of which in the group being applied
 
@@ -44,10 +46,20 @@ class Journal:
         self._operations.append(Update(job.handle, job.attempts))
         self.size += _OPERATION_SIZE
 
-    def drop(self, handle: bytes) -> None:
-        """The job is done."""
-        self._operations.append(Drop(handle))
+    def end(self, ending: Operation) -> None:
+        """A job has ended, so or so."""
+        self._operations.append(ending)
         self.size += _OPERATION_SIZE
+
+    def progress(self, job: Job) -> None:
+        """A job is further than it was. Of what gathers for one group only the last word counts."""
+        place = self._progress.get(job.handle)
+        if place is None:
+            self._progress[job.handle] = len(self._operations)
+            self._operations.append(Progress(job.handle, job.numerator, job.denominator))
+            self.size += _OPERATION_SIZE
+        else:
+            self._operations[place] = Progress(job.handle, job.numerator, job.denominator)
 
     def __bool__(self) -> bool:
         return bool(self._operations)
@@ -56,6 +68,7 @@ class Journal:
         """What gathered so far, as the commit group to apply now; call `group_done` before taking another."""
         group = self._operations
         self._operations = []
+        self._progress.clear()
         self._applying = self.size
         return group
 

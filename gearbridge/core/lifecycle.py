@@ -7,22 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Operation, Put, StoredJob
+from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire import commands
 from gearbridge.wire.packets import HEADER_SIZE, NOOP, error, response
 
 from .deadlines import Deadlines
-from .jobs import RUNNING, STORING, Function, Job
+from .jobs import RUNNING, STORING, EnqueuedJob, Function, Job
 from .journal import Journal, Ticket
 from .queue import JobQueue, coalescing_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gearbridge.records import ClaimedJob
 
     from .peer import Peer
     from .settings import Settings
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
+
+#: How many jobs of a function that SQL enqueued are held at a time, and at how many of them more are asked for.
+CLAIM_WINDOW = 1000
+CLAIM_AGAIN = CLAIM_WINDOW // 2
 
 _CREATED_HEADERS: dict[int, bytes] = {}  # by the handle's length
 
@@ -37,6 +43,7 @@ class JobLifecycle:
         self.journal = Journal()
         self.deadlines = Deadlines()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
+        self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
         self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = settings.first_number - 1
 
@@ -98,6 +105,28 @@ class JobLifecycle:
         self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
         self._make_ready(function, job)
 
+    def rooms(self) -> dict[bytes, int]:
+        """How many jobs enqueued by SQL each function can take, of those that have a worker here."""
+        self.wants_claim = False
+        wanted = [function for function in self.queue.functions.values() if function.workers]
+        return {
+            function.name: CLAIM_WINDOW - function.claimed for function in wanted if function.claimed < CLAIM_WINDOW
+        }
+
+    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Take in what the store has claimed. It counts against no limit."""
+        queue = self.queue
+        for stored in jobs:
+            if stored.handle in queue.jobs:
+                continue
+            function = queue.function(stored.function)
+            job = EnqueuedJob(stored, function.name)
+            key = coalescing_key(job.unique_key, job.payload)
+            # The table keeps its unique keys apart from those of jobs that came over a socket.
+            queue.add(function, job, None if key in function.uniques else key)
+            function.claimed += 1
+            self._make_ready(job, function)
+
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
         self.journal.group_done()
@@ -122,10 +151,13 @@ class JobLifecycle:
 
     # Out of the queue.
 
-    def finish(self, job: Job) -> None:
-        """The job has ended, well or badly; what its clients are told is the caller's."""
+    def finish(self, job: Job, ending: Operation | None = None) -> None:
+        """The job has ended, well or badly; what its clients are told is the caller's.
+
+        `ending` is what the store is told, if that is not just to forget it.
+        """
         if job.background and self.durable:
-            self.journal.drop(job.handle)
+            self.journal.end(ending or Drop(job.handle))
         if job.worker is not None:
             job.worker.jobs.pop(job.handle, None)
             self.deadlines.cancel(job)
@@ -133,9 +165,16 @@ class JobLifecycle:
             for client in job.clients:
                 client.awaited.pop(job.handle, None)
         self.queue.remove(job)
+        if job.enqueued and self.queue.functions[job.function].claimed == CLAIM_AGAIN:
+            self.wants_claim = True
 
-    def fail(self, job: Job) -> None:
-        """End the job and tell its clients WORK_FAIL."""
+    def fail(self, job: Job, error: str) -> None:
+        """End the job and tell its clients WORK_FAIL. One that SQL enqueued may be tried again, later."""
+        tell(job, response(commands.WORK_FAIL, job.handle))
+        self.finish(job, job.failed(error) if isinstance(job, EnqueuedJob) else None)
+
+    def cancel(self, job: Job) -> None:
+        """End the job and tell its clients WORK_FAIL; nobody tries it again."""
         tell(job, response(commands.WORK_FAIL, job.handle))
         self.finish(job)
 
@@ -150,8 +189,11 @@ class JobLifecycle:
             self.finish(job)  # nobody waits for it any more
             return
         retries = self.settings.job_retries
+        if isinstance(job, EnqueuedJob) and job.max_attempts:
+            retries = job.max_attempts
         if retries >= 0 and job.attempts >= max(retries, 1):
-            self.fail(job)
+            job.attempts -= 1  # `fail` counts the attempt itself
+            self.fail(job, "its worker was lost")
             return
         if job.background and self.durable:
             self.journal.update(job)

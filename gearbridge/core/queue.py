@@ -122,6 +122,8 @@ class JobQueue:
         job.state = GONE
         job.worker = None
         function.total -= 1
+        if job.enqueued:
+            function.claimed -= 1
         del self.jobs[job.handle]
         key = coalescing_key(job.unique_key, job.payload)
         if key is not None and function.uniques.get(key) is job:

@@ -8,6 +8,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 
 from .client_commands import FUNCTION_TOO_LARGE, MAX_FUNCTION
+from .jobs import EnqueuedJob
 from .lifecycle import tell
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ MAX_TIMEOUT = 10 * 365 * 24 * 3600 * 1000
 NO_SUCH_JOB = error(b"JOB_NOT_FOUND", b"Job given in work result not found")
 NO_SUCH_JOB_FOR_DATA = error(b"JOB_NOT_FOUND", b"Job does not exist on server")
 NO_SUCH_JOB_FOR_EXCEPTION = error(b"JOB_NOT_FOUND", b"An exception was received for a job that does not exist")
+#: Why a job failed whose worker only said that it did.
+FAILED = "the worker said that the job failed"
 BAD_TIMEOUT = error(b"INVALID_ARGUMENT", b"Timeout is not a number of milliseconds")
 
 
@@ -50,8 +53,8 @@ class WorkerCommands:
             commands.GRAB_JOB_UNIQ: self._grabber(assign_job_uniq),
             commands.GRAB_JOB_ALL: self._grabber(assign_job_all),
             commands.WORK_STATUS: self._work_status,
-            commands.WORK_DATA: self._forwarder(commands.WORK_DATA),
-            commands.WORK_WARNING: self._forwarder(commands.WORK_WARNING),
+            commands.WORK_DATA: self._work_data,
+            commands.WORK_WARNING: self._work_warning,
             commands.WORK_COMPLETE: self._work_complete,
             commands.WORK_FAIL: self._work_fail,
             commands.WORK_EXCEPTION: self._work_exception,
@@ -77,6 +80,8 @@ class WorkerCommands:
         # gearmand counts a function registered twice as two workers; here the second only renews the timeout.
         if peer not in function.workers:
             peer.functions.append(function)
+            if not function.workers:
+                self._lifecycle.wants_claim = True
             if peer.sleeping:
                 function.sleepers[peer] = None
         function.workers[peer] = timeout
@@ -139,17 +144,25 @@ class WorkerCommands:
             return
         job.numerator = _count(args[1])
         job.denominator = _count(args[2])
+        if job.enqueued:
+            self._lifecycle.journal.progress(job)
         tell(job, response(commands.WORK_STATUS, *args))
 
-    def _forwarder(self, command: int) -> Handler:
-        def forward(peer: Peer, args: Sequence[bytes]) -> None:
-            job = peer.jobs.get(args[0])
-            if job is None:
-                peer.send(NO_SUCH_JOB_FOR_DATA)
-                return
-            tell(job, response(command, *args))
+    def _work_warning(self, peer: Peer, args: Sequence[bytes]) -> None:
+        job = peer.jobs.get(args[0])
+        if job is None:
+            peer.send(NO_SUCH_JOB_FOR_DATA)
+            return
+        tell(job, response(commands.WORK_WARNING, *args))
 
-        return forward
+    def _work_data(self, peer: Peer, args: Sequence[bytes]) -> None:
+        job = peer.jobs.get(args[0])
+        if job is None:
+            peer.send(NO_SUCH_JOB_FOR_DATA)
+            return
+        if isinstance(job, EnqueuedJob) and job.keep_result:
+            job.chunks.append(args[1])
+        tell(job, response(commands.WORK_DATA, *args))
 
     def _work_complete(self, peer: Peer, args: Sequence[bytes]) -> None:
         job = peer.jobs.get(args[0])
@@ -158,14 +171,14 @@ class WorkerCommands:
             return
         if job.clients:
             tell(job, response(commands.WORK_COMPLETE, *args))
-        self._lifecycle.finish(job)
+        self._lifecycle.finish(job, job.completed(args[1]) if isinstance(job, EnqueuedJob) else None)
 
     def _work_fail(self, peer: Peer, args: Sequence[bytes]) -> None:
         # PHP's and Python's libraries may leave the trailing NUL of the handle on.
         handle = args[0].rstrip(b"\0")
         job = peer.jobs.get(handle)
         if job is not None:
-            self._lifecycle.fail(job)
+            self._lifecycle.fail(job, FAILED)
         elif handle == peer.excepted:
             # Perl and PHP workers send WORK_EXCEPTION and then WORK_FAIL: the first has ended the job already.
             peer.excepted = b""
@@ -185,7 +198,8 @@ class WorkerCommands:
             else:
                 client.send(response(commands.WORK_FAIL, handle))
         peer.excepted = handle
-        self._lifecycle.finish(job)
+        error = args[1].decode("utf-8", "backslashreplace")
+        self._lifecycle.finish(job, job.failed(error) if isinstance(job, EnqueuedJob) else None)
 
 
 def assign_job(job: Job) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import Operation, StoredJob
+    from gearbridge.records import ClaimedJob, Operation, StoredJob
 
 
 class Abilities(NamedTuple):
@@ -16,11 +16,13 @@ class Abilities(NamedTuple):
     durable: what `apply` has returned for survives kill -9 of this process; a store without it keeps nothing.
     transactional: a group is applied whole or not at all.
     max_payload: largest payload in bytes; None is no limit of the store's own.
+    claimable: SQL can enqueue jobs beside the store's own, and `claim` takes them.
     """
 
     durable: bool
     transactional: bool
     max_payload: int | None = None
+    claimable: bool = False
 
 
 class Store(Protocol):
@@ -45,3 +47,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release everything; harmless when not open."""
+
+
+class ClaimableStore(Store, Protocol):
+    """A store whose abilities say that it is claimable."""
+
+    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+        """Jobs that SQL enqueued and nobody has in hand, at most so many of each function.
+
+        They are this store's until an operation ends them, or it is closed. Some may be due in a few seconds only.
+        """

@@ -10,6 +10,8 @@ import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from .rows import SETTLED
+from .schema import WAITING, job
 from .table import TableStore
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from .rows import Row, Steps
+    from .rows import Row, Settlement, Steps
 
 _T = TypeVar("_T")
 
@@ -39,6 +41,10 @@ class BulkTableStore(TableStore):
         """Statements that set attempts."""
 
     @abstractmethod
+    def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:
+        """Statements that set what is not None of each claimed job's columns."""
+
+    @abstractmethod
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         """Statements that delete rows."""
 
@@ -49,6 +55,8 @@ class BulkTableStore(TableStore):
                 statements.extend(self._inserts(list(steps.puts.values())))
             if steps.attempts:
                 statements.extend(self._updates(steps.attempts))
+            if steps.settled:
+                statements.extend(self._settles(steps.settled))
             if steps.drops:
                 statements.extend(self._deletes(list(steps.drops)))
         self._run(connection.connection.dbapi_connection, statements)
@@ -71,6 +79,12 @@ class BulkTableStore(TableStore):
                 raise
         finally:
             cursor.close()
+
+
+def settle_statement(mark: str) -> str:
+    """The statement that settles one claimed job, for a driver with this parameter mark; the handle comes last."""
+    changes = ", ".join(f"{name} = COALESCE({mark}, {name})" for name in SETTLED)
+    return f"UPDATE {job.name} SET {changes} WHERE handle = {mark} AND state = {WAITING}"
 
 
 def chunks(items: list[_T], sizes: tuple[int, ...]) -> Iterator[list[_T]]:

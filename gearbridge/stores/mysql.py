@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import StoreError, StoreUnavailable
 
 from .base import Abilities
-from .bulk import BulkTableStore, chunks
+from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS
 from .schema import job
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from .bulk import Statement
-    from .rows import Row
+    from .rows import Row, Settlement
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 _INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
 _UPDATE = f"UPDATE {job.name} SET attempts = %s WHERE handle = %s"
+_SETTLE = settle_statement("%s")
 _TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), 0)")
 
 
@@ -53,7 +54,7 @@ class MySQLStore(BulkTableStore):
     @property
     def abilities(self) -> Abilities:
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
-        return Abilities(durable=True, transactional=True, max_payload=self._max_payload)
+        return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
 
     def _create_engine(self, url: URL) -> Engine:
         return create_engine(
@@ -99,6 +100,10 @@ class MySQLStore(BulkTableStore):
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         for handle, count in attempts.items():
             yield _UPDATE, (count, handle)
+
+    def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:
+        for handle, values in settled.items():
+            yield _SETTLE, (*values, handle)
 
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         for chunk in chunks(handles, _SIZES):

@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import StoreUnavailable
 
 from .bulk import BulkTableStore
-from .rows import COLUMNS
-from .schema import job, metadata
+from .rows import COLUMNS, SETTLED
+from .schema import WAITING, job, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from .bulk import Statement
-    from .rows import Row
+    from .rows import Row, Settlement
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,20 @@ _UPDATE = (
     f"UPDATE {job.name} SET attempts = changed.attempts "
     "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
     f"WHERE {job.name}.handle = changed.handle"
+)
+_INT = "int4"
+_TYPES = {"state": "int2", "result": "bytea", "error": "text", "due": "int8", "finished": "int8"}
+_SETTLE = (
+    f"UPDATE {job.name} AS job SET {', '.join(f'{name} = COALESCE(changed.{name}, job.{name})' for name in SETTLED)} "
+    f"FROM unnest(%b::text[], {', '.join(f'%b::{_TYPES.get(name, _INT)}[]' for name in SETTLED)}) "
+    f"AS changed (handle, {', '.join(SETTLED)}) WHERE job.handle = changed.handle AND job.state = {WAITING}"
+)
+_WAITING = (
+    "SELECT found.id FROM unnest(%b::text[], %b::int8[]) AS wanted (function, at_most), LATERAL ("
+    f"(SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.due = 0 "
+    "AND job.function = wanted.function ORDER BY job.priority, job.id LIMIT wanted.at_most) UNION ALL "
+    f"(SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.due > 0 AND job.due <= %b "
+    "AND job.function = wanted.function ORDER BY job.due LIMIT wanted.at_most)) AS found"
 )
 _DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
 
@@ -90,6 +104,15 @@ class PostgreSQLStore(BulkTableStore):
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         yield _UPDATE, [list(attempts), list(attempts.values())]
+
+    def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:
+        yield _SETTLE, [list(settled), *(list(column) for column in zip(*settled.values(), strict=True))]
+
+    def _waiting(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> list[int]:
+        functions, limits = zip(*wanted, strict=True) if wanted else ((), ())
+        raw: Any = connection.connection.dbapi_connection
+        rows = raw.execute(_WAITING, [list(functions), list(limits), until], prepare=True)
+        return [row[0] for row in rows]
 
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         yield _DELETE, [handles]

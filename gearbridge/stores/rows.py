@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Drop, Put, StoredJob
+from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
 
+from .backoff import pause_before
 from .names import from_text, to_text
+from .schema import DONE, FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +35,27 @@ def row_of(stored: StoredJob, handle: str) -> Row:
     )
 
 
+#: The same as StoredJob's constructor takes them.
+_FIELDS = ("handle", "function", "payload", "unique_key", "priority", "due", "attempts", "reducer")
+
+#: What settling may change, in the order of a Settlement's values; None leaves a column as it is.
+SETTLED = ("state", "attempts", "due", "error", "result", "finished", "numerator", "denominator")
+_KEPT: tuple[None, ...] = (None,) * len(SETTLED)
+
+Settlement = tuple[object, ...]
+
+#: The columns of a claimed job, in the order of `claimed_of`.
+CLAIM_COLUMNS = (*COLUMNS, "max_attempts", "keep_result")
+
+
+def claimed_of(row: Sequence[object]) -> ClaimedJob:
+    """The job that a row, in the order of CLAIM_COLUMNS, was made of."""
+    stored = job_of(row[: len(COLUMNS)])
+    job = ClaimedJob(*(getattr(stored, name) for name in _FIELDS))
+    job.max_attempts, job.keep_result = row[-2], bool(row[-1])  # type: ignore[assignment]  # untyped, as in job_of
+    return job
+
+
 def job_of(row: Sequence[object]) -> StoredJob:
     """The job that a row, in the order of COLUMNS, was made of."""
     handle, function, unique_key, priority, payload, due, attempts, reducer = row
@@ -48,8 +71,25 @@ def job_of(row: Sequence[object]) -> StoredJob:
     )
 
 
+def settlement_of(operation: Operation, now: int) -> Settlement:
+    """What an operation on a claimed job changes in its row, in the order of SETTLED. `now`: seconds since 1970."""
+    if isinstance(operation, Progress):
+        return (*_KEPT[:-2], operation.numerator, operation.denominator)
+    if isinstance(operation, Done):
+        return (DONE, None, None, None, operation.result, now, None, None)
+    if isinstance(operation, Retry):
+        due = now + pause_before(operation.attempts)
+        return (None, operation.attempts, due, _error(operation.error), None, None, None, None)
+    assert isinstance(operation, Failed)
+    return (FAILED, operation.attempts, None, _error(operation.error), None, now, None, None)
+
+
+def _error(text: str) -> str:
+    return text.replace("\0", "\\x00")
+
+
 class Steps:
-    """A group sorted into rows to insert, attempts to set and handles to delete, to be done in that order.
+    """A group sorted into rows to insert, attempts to set, claimed jobs to settle and handles to delete, in that order.
 
     Only the order of operations on one handle has a meaning. A handle that is put again after it was dropped begins
     new steps, so it ends as the group says.
@@ -58,11 +98,12 @@ class Steps:
     def __init__(self) -> None:
         self.puts: dict[str, Row] = {}
         self.attempts: dict[str, int] = {}
+        self.settled: dict[str, Settlement] = {}
         self.drops: dict[str, None] = {}
 
     @classmethod
-    def of(cls, group: Sequence[Operation]) -> Iterator[Steps]:
-        """The group's steps; mostly one."""
+    def of(cls, group: Sequence[Operation], now: int) -> Iterator[Steps]:
+        """The group's steps; mostly one. `now` is in seconds since 1970."""
         steps = cls()
         for operation in group:
             if isinstance(operation, Put):
@@ -73,6 +114,12 @@ class Steps:
                 steps.puts.setdefault(handle, row_of(operation.job, handle))
             elif isinstance(operation, Drop):
                 steps.drops[operation.handle.decode()] = None
-            else:
+            elif isinstance(operation, Update):
                 steps.attempts[operation.handle.decode()] = operation.attempts
+            else:
+                handle = operation.handle.decode()
+                before = steps.settled.get(handle, _KEPT)
+                after = settlement_of(operation, now)
+                merged = (old if new is None else new for old, new in zip(before, after, strict=True))
+                steps.settled[handle] = tuple(merged)
         yield steps

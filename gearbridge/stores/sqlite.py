@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import ConfigurationError
 
-from .bulk import BulkTableStore, chunks
+from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS
 from .schema import job
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from .bulk import Statement
-    from .rows import Row
+    from .rows import Row, Settlement
 
 #: Rows per statement, largest first: few different texts, so that SQLite's compiled statements are used again.
 _SIZES = (512, 64, 8, 1)
@@ -39,6 +39,7 @@ _INSERT = {
     for size in _SIZES
 }
 _UPDATE = f"UPDATE {job.name} SET attempts = ? WHERE handle = ?"
+_SETTLE = settle_statement("?")
 _DELETE = {size: f"DELETE FROM {job.name} WHERE handle IN ({', '.join('?' * size)})" for size in _SIZES}
 
 
@@ -76,6 +77,10 @@ class SQLiteStore(BulkTableStore):
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         for handle, count in attempts.items():
             yield _UPDATE, (count, handle)
+
+    def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:
+        for handle, values in settled.items():
+            yield _SETTLE, (*values, handle)
 
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         for chunk in chunks(handles, _SIZES):

@@ -7,6 +7,7 @@ driver can do better has a subclass of `BulkTableStore` (bulk.py).
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, bindparam, create_engine, select
@@ -16,16 +17,18 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
 
 from .base import Abilities
-from .rows import COLUMNS, Steps, job_of
-from .schema import KEPT, job
+from .held import Held
+from .names import to_text
+from .rows import CLAIM_COLUMNS, COLUMNS, SETTLED, Steps, claimed_of, job_of
+from .schema import KEPT, WAITING, job
 from .upgrade import create_or_upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import URL
 
-    from gearbridge.records import Operation, StoredJob
+    from gearbridge.records import ClaimedJob, Operation, StoredJob
 
 #: How many rows are fetched at a time on replay.
 _REPLAY_ROWS = 1000
@@ -34,6 +37,28 @@ _REPLAY = (
     .where(job.c.id > bindparam("after"), job.c.state == KEPT)
     .order_by(job.c.id)
     .limit(_REPLAY_ROWS)
+)
+#: Seconds: what falls due within them is claimed already, and waits in the server, which is precise about it.
+CLAIM_AHEAD = 15
+#: How many rows are fetched at a time in a claim: SQLite takes so many parameters.
+_CLAIM_ROWS = 1000
+_waiting_of_function = (job.c.state == WAITING, job.c.function == bindparam("of_function"))
+_READY = (
+    select(job.c.id)
+    .where(*_waiting_of_function, job.c.due == 0)
+    .order_by(job.c.priority, job.c.id)
+    .limit(bindparam("at_most"))
+)
+_DUE = (
+    select(job.c.id)
+    .where(*_waiting_of_function, job.c.due > 0, job.c.due <= bindparam("until"))
+    .order_by(job.c.due)
+    .limit(bindparam("at_most"))
+)
+_CLAIM = (
+    select(*(job.c[name] for name in CLAIM_COLUMNS), job.c.id)
+    .where(job.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(job.c.id)
 )
 
 
@@ -45,11 +70,12 @@ class TableStore:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._opened = False
+        self._held = Held()
 
     @property
     def abilities(self) -> Abilities:
         """Durable, and a group is one transaction."""
-        return Abilities(durable=True, transactional=True)
+        return Abilities(durable=True, transactional=True, claimable=True)
 
     def open(self) -> None:
         """Connect, and create the tables or check their version."""
@@ -84,11 +110,28 @@ class TableStore:
     def apply(self, group: Sequence[Operation]) -> None:
         """Do all operations in one transaction."""
         with self._errors_told():
-            self._write(self._connected(), list(Steps.of(group)))
+            self._write(self._connected(), list(Steps.of(group, int(time.time()))))
+        self._held.settle(group)
+
+    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+        """Read what was enqueued for these functions and is not in hand, by priority and then in order."""
+        wanted = [(to_text(name), room + self._held.count(name)) for name, room in rooms.items()]
+        claimed: list[ClaimedJob] = []
+        with self._errors_told():
+            connection = self._connected()
+            with connection.begin():
+                ids = self._held.fresh(self._waiting(connection, wanted, int(time.time()) + CLAIM_AHEAD))
+                for start in range(0, len(ids), _CLAIM_ROWS):
+                    for row in connection.execute(_CLAIM, {"ids": ids[start : start + _CLAIM_ROWS]}):
+                        job = claimed_of(row[:-1])
+                        self._held.take(job, row.id)
+                        claimed.append(job)
+        return claimed
 
     def close(self) -> None:
         """Disconnect."""
         self._opened = False
+        self._held = Held()
         self._disconnect()
         if self._engine is not None:
             self._engine.dispose()
@@ -117,8 +160,22 @@ class TableStore:
                         .values(attempts=bindparam("to_attempts")),
                         [{"of_handle": handle, "to_attempts": count} for handle, count in steps.attempts.items()],
                     )
+                for handle, values in steps.settled.items():
+                    changed = {name: value for name, value in zip(SETTLED, values, strict=True) if value is not None}
+                    connection.execute(
+                        job.update().where(job.c.handle == handle, job.c.state == WAITING).values(**changed)
+                    )
                 if steps.drops:
                     connection.execute(job.delete().where(job.c.handle.in_(list(steps.drops))))
+
+    def _waiting(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> list[int]:
+        """The first rows to claim of each function, at most so many, and so many of those due `until` then."""
+        ids: list[int] = []
+        for function, limit in wanted:
+            of_function = {"of_function": function, "at_most": limit}
+            ids.extend(connection.execute(_READY, of_function).scalars())
+            ids.extend(connection.execute(_DUE, {**of_function, "until": until}).scalars())
+        return ids
 
     def _is_unavailable(self, error: Exception) -> bool:
         """Whether the database, not this group, is what is wrong, though the connection lives."""

@@ -1,0 +1,173 @@
+"""Claiming and settling what SQL enqueued: one suite for every store that can."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, Update
+from gearbridge.stores.schema import DONE, FAILED, WAITING, job
+
+if TYPE_CHECKING:
+    from gearbridge.stores.base import ClaimableStore
+
+    from .place import Place
+
+MANY = 10_000
+
+
+def enqueue(place: Place, *rows: dict[str, Any]) -> None:
+    """What the SQL functions do, in short."""
+    usual = {"function": "f", "unique_key": "", "priority": 1, "payload": b"", "due": 0, "attempts": 0, "reducer": ""}
+    with place.connect() as connection:
+        connection.execute(insert(job), [{**usual, "state": WAITING, **row} for row in rows])
+
+
+def row_of(place: Place, handle: str) -> dict[str, Any] | None:
+    with place.connect() as connection:
+        row = connection.execute(select(job).where(job.c.handle == handle)).mappings().one_or_none()
+    return dict(row) if row else None
+
+
+def claimed(store: ClaimableStore, **rooms: int) -> list[bytes]:
+    return [one.handle for one in store.claim({name.encode(): room for name, room in rooms.items()})]
+
+
+def test_a_claim_brings_the_whole_job(place: Place, store: ClaimableStore) -> None:
+    enqueue(
+        place,
+        {
+            "handle": "S:1",
+            "function": "a\\\\b",
+            "unique_key": "k",
+            "priority": 0,
+            "payload": b"\0\xff",
+            "attempts": 2,
+            "max_attempts": 5,
+            "keep_result": 1,
+        },
+    )
+    (one,) = store.claim({b"a\\b": 10})
+    assert isinstance(one, ClaimedJob)
+    assert (one.handle, one.function, one.unique_key, one.priority) == (b"S:1", b"a\\b", b"k", 0)
+    assert (one.payload, one.attempts, one.max_attempts, one.keep_result) == (b"\0\xff", 2, 5, True)
+
+
+def test_only_what_was_asked_for_by_priority_then_in_order(place: Place, store: ClaimableStore) -> None:
+    enqueue(
+        place,
+        {"handle": "low", "priority": 2},
+        {"handle": "first"},
+        {"handle": "other", "function": "g"},
+        {"handle": "second"},
+        {"handle": "high", "priority": 0},
+    )
+    assert sorted(claimed(store, f=2)) == [b"first", b"high"]
+    assert claimed(store, f=MANY) == [b"low", b"second"]
+    assert claimed(store, f=MANY, h=MANY) == []
+    assert claimed(store, g=1) == [b"other"]
+
+
+def test_room_is_for_each_function(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, *({"handle": f"{function}{n}", "function": function} for n in range(5) for function in "fg"))
+    assert sorted(claimed(store, f=2, g=3)) == [b"f0", b"f1", b"g0", b"g1", b"g2"]
+    assert claimed(store, f=0) == []
+
+
+def test_what_is_in_hand_is_not_claimed_twice_and_what_is_not_settled_is_there_for_the_next(
+    place: Place, store: ClaimableStore
+) -> None:
+    enqueue(place, *({"handle": f"h{n}"} for n in range(2500)))
+    seen = [claimed(store, f=1000) for _ in range(4)]
+    assert [len(part) for part in seen] == [1000, 1000, 500, 0]
+    assert len({handle for part in seen for handle in part}) == 2500
+    store.apply([Drop(handle) for handle in seen[0]])
+    assert claimed(store, f=MANY) == []
+    store.close()
+    again = place.store()
+    again.open()
+    assert len(claimed(again, f=MANY)) == 1500  # type: ignore[arg-type]  # every store of this suite is claimable
+    again.close()
+
+
+def test_the_stores_own_jobs_are_not_claimed(store: ClaimableStore) -> None:
+    store.apply([Put(ClaimedJob(b"own", b"f", b""))])
+    assert claimed(store, f=MANY) == []
+
+
+def test_a_job_is_claimed_when_its_time_comes_near(place: Place, store: ClaimableStore) -> None:
+    now = int(time.time())
+    enqueue(
+        place,
+        {"handle": "past", "due": 1},
+        {"handle": "soon", "due": now + 2},
+        {"handle": "later", "due": now + 1000},
+        {"handle": "now"},
+    )
+    jobs = store.claim({b"f": MANY})
+    assert [(one.handle, one.due) for one in jobs] == [(b"past", 1), (b"soon", now + 2), (b"now", 0)]
+
+
+def test_a_row_committed_after_later_ones_is_found(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "second", "id": 1002})
+    assert claimed(store, f=MANY) == [b"second"]
+    enqueue(place, {"handle": "first", "id": 1001})
+    assert claimed(store, f=MANY) == [b"first"]
+
+
+def test_done_keeps_the_row_with_its_result(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "h", "keep_result": 1})
+    claimed(store, f=1)
+    store.apply([Progress(b"h", 1, 4), Progress(b"h", 3, 4), Done(b"h", b"\0result")])
+    row = row_of(place, "h")
+    assert row is not None
+    assert (row["state"], row["result"], row["numerator"], row["denominator"]) == (DONE, b"\0result", 3, 4)
+    assert abs(row["finished"] - time.time()) < 60
+    assert claimed(store, f=1) == []
+
+
+def test_a_failed_attempt_is_claimed_again_after_a_pause(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "h"})
+    claimed(store, f=1)
+    store.apply([Retry(b"h", 1, "no\0disk")])
+    row = row_of(place, "h")
+    assert row is not None
+    assert (row["state"], row["attempts"], row["error"]) == (WAITING, 1, "no\\x00disk")
+    assert 1 <= row["due"] - time.time() + 2 <= 6
+    (one,) = store.claim({b"f": 1})
+    assert (one.handle, one.due, one.attempts) == (b"h", row["due"], 1)
+
+
+def test_what_failed_for_good_is_kept_and_not_claimed(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "h"})
+    claimed(store, f=1)
+    store.apply([Update(b"h", 1), Failed(b"h", 2, "caf\u00e9")])
+    row = row_of(place, "h")
+    assert row is not None
+    assert (row["state"], row["attempts"], row["error"]) == (FAILED, 2, "caf\u00e9")
+    assert claimed(store, f=1) == []
+    assert list(store.replay()) == []
+
+
+@pytest.mark.parametrize(
+    "late", [Done(b"h", b"late"), Retry(b"h", 9, "late"), Failed(b"h", 9, "late"), Progress(b"h", 9, 9)]
+)
+def test_what_comes_after_the_end_changes_nothing(place: Place, store: ClaimableStore, late: Done) -> None:
+    enqueue(place, {"handle": "h"})
+    claimed(store, f=1)
+    store.apply([Failed(b"h", 2, "early")])
+    before = row_of(place, "h")
+    store.apply([late, Done(b"unknown", b"")])
+    assert row_of(place, "h") == before
+
+
+def test_many_are_settled_in_one_group(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, *({"handle": f"h{n}"} for n in range(600)))
+    handles = claimed(store, f=MANY)
+    store.apply([Done(handle, handle) for handle in handles])
+    with place.connect() as connection:
+        rows = connection.execute(select(job.c.handle, job.c.result).where(job.c.state == DONE)).all()
+    assert sorted((row.handle, bytes(row.result)) for row in rows) == sorted((h.decode(), h) for h in handles)
