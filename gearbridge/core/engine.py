@@ -17,6 +17,7 @@ from gearbridge.wire.commands import LAST, MALFORMED, OUTCOMES, POISON, TEXT, UN
 from gearbridge.wire.packets import error
 
 from .admin_commands import AdminCommands
+from .claims import rooms, take_in
 from .client_commands import ClientCommands
 from .lifecycle import JobLifecycle
 from .peer import Peer
@@ -78,11 +79,11 @@ class Engine:
 
     def rooms(self) -> dict[bytes, int]:
         """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`."""
-        return self.lifecycle.rooms()
+        return rooms(self.lifecycle)
 
     def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
         """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""
-        self.lifecycle.claimed(jobs)
+        take_in(self.lifecycle, jobs)
 
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""

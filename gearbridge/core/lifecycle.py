@@ -11,24 +11,19 @@ from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire import commands
 from gearbridge.wire.packets import HEADER_SIZE, NOOP, error, response
 
+from .claims import CLAIM_AGAIN
 from .deadlines import Deadlines
 from .jobs import RUNNING, STORING, EnqueuedJob, Function, Job
 from .journal import Journal, Ticket
 from .queue import JobQueue, coalescing_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from gearbridge.records import ClaimedJob
+    from collections.abc import Mapping, Sequence
 
     from .peer import Peer
     from .settings import Settings
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
-
-#: How many jobs of a function that SQL enqueued are held at a time, and at how many of them more are asked for.
-CLAIM_WINDOW = 1000
-CLAIM_AGAIN = CLAIM_WINDOW // 2
 
 _CREATED_HEADERS: dict[int, bytes] = {}  # by the handle's length
 
@@ -86,7 +81,7 @@ class JobLifecycle:
         else:
             self._attach(peer, job)
         peer.send(created(job.handle))
-        self._make_ready(function, job)
+        self.make_ready(function, job)
 
     def restore(self, stored: StoredJob) -> None:
         """Take back a job that the store kept from before the start. It counts against no limit."""
@@ -103,29 +98,7 @@ class JobLifecycle:
         )
         job.background = True
         self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
-        self._make_ready(function, job)
-
-    def rooms(self) -> dict[bytes, int]:
-        """How many jobs enqueued by SQL each function can take, of those that have a worker here."""
-        self.wants_claim = False
-        wanted = [function for function in self.queue.functions.values() if function.workers]
-        return {
-            function.name: CLAIM_WINDOW - function.claimed for function in wanted if function.claimed < CLAIM_WINDOW
-        }
-
-    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
-        """Take in what the store has claimed. It counts against no limit."""
-        queue = self.queue
-        for stored in jobs:
-            if stored.handle in queue.jobs:
-                continue
-            function = queue.function(stored.function)
-            job = EnqueuedJob(stored, function.name)
-            key = coalescing_key(job.unique_key, job.payload)
-            # The table keeps its unique keys apart from those of jobs that came over a socket.
-            queue.add(function, job, None if key in function.uniques else key)
-            function.claimed += 1
-            self._make_ready(job, function)
+        self.make_ready(function, job)
 
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
@@ -142,12 +115,20 @@ class JobLifecycle:
                 else:
                     reply = created(job.handle)
                     if job.state == STORING:
-                        self._make_ready(self.queue.functions[job.function], job)
+                        self.make_ready(self.queue.functions[job.function], job)
                 if ticket is not None:
                     ticket.reply = reply
                     waiting.update(dict.fromkeys(ticket.peers))
         for peer in waiting:
             peer.release()
+
+    def make_ready(self, function: Function, job: Job) -> None:
+        """A job is to be worked on, now or when it is due."""
+        if self.queue.make_ready(function, job):
+            if function.sleepers:
+                self.wake(function)
+        else:
+            self.wants_tick = True
 
     # Out of the queue.
 
@@ -304,13 +285,6 @@ class JobLifecycle:
             self.queue.remove(job)
         elif not job.clients and job.state != RUNNING:
             self.queue.remove(job)
-
-    def _make_ready(self, function: Function, job: Job) -> None:
-        if self.queue.make_ready(function, job):
-            if function.sleepers:
-                self.wake(function)
-        else:
-            self.wants_tick = True
 
 
 def created(handle: bytes) -> bytes:

@@ -1,0 +1,183 @@
+"""Jobs that SQL enqueued: claimed as there is room, and settled by what their worker says."""
+
+from __future__ import annotations
+
+import pytest
+
+from gearbridge.core.claims import CLAIM_WINDOW
+from gearbridge.records import ClaimedJob, Done, Drop, Failed, Operation, Progress, Retry, Update
+
+from .conversation import Speaker, Talk
+
+
+def enqueued(
+    handle: str, *, unique_key: bytes = b"", due: int = 0, max_attempts: int = 0, keep: bool = False
+) -> ClaimedJob:
+    job = ClaimedJob(handle.encode(), b"f", b"payload", unique_key, due=due)
+    job.max_attempts = max_attempts
+    job.keep_result = keep
+    return job
+
+
+def claim(talk: Talk, *jobs: ClaimedJob) -> None:
+    talk.engine.claimed(jobs)
+    talk.flush()
+
+
+def running(talk: Talk, job: ClaimedJob) -> Speaker:
+    """A worker that has this job in hand."""
+    worker = talk.worker("f")
+    claim(talk, job)
+    assert worker.grab() == job.handle.decode()
+    return worker
+
+
+def wants_claim(talk: Talk) -> bool:
+    return talk.engine.wants_claim
+
+
+def settled(talk: Talk) -> list[Operation]:
+    return list(talk.commit())
+
+
+def test_there_is_room_for_functions_with_a_worker_only() -> None:
+    talk = Talk(durable=True)
+    assert talk.engine.rooms() == {}
+    talk.connect().submit("SUBMIT_JOB", "g")
+    worker = talk.worker("f")
+    assert wants_claim(talk)
+    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW}
+    assert not wants_claim(talk)
+    talk.worker("f")
+    assert not wants_claim(talk)  # the second worker brings no new room
+    claim(talk, enqueued("S:1"))
+    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW - 1}
+    worker.leave()
+
+
+def test_more_is_claimed_when_half_of_a_full_window_is_done() -> None:
+    talk = Talk(durable=True)
+    worker = talk.worker("f")
+    claim(talk, *(enqueued(f"S:{number}") for number in range(CLAIM_WINDOW)))
+    assert talk.engine.rooms() == {}
+    for done in range(1, CLAIM_WINDOW // 2 + 1):
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+        assert talk.engine.wants_claim == (done == CLAIM_WINDOW // 2)
+    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW // 2}
+
+
+def test_a_claimed_job_wakes_a_worker_and_is_done_by_it() -> None:
+    talk = Talk(durable=True)
+    worker = talk.worker("f")
+    worker.say("PRE_SLEEP")
+    claim(talk, enqueued("S:1"))
+    assert worker.heard() == [("NOOP",)]
+    assert worker.ask("GRAB_JOB") == [("JOB_ASSIGN", "S:1", "f", "payload")]
+    assert talk.connect().ask("GET_STATUS", "S:1") == [("STATUS_RES", "S:1", "1", "1", "0", "0")]
+    worker.say("WORK_COMPLETE", "S:1", "result")
+    assert settled(talk) == [Drop(b"S:1")]
+
+
+def test_a_result_is_kept_where_it_was_asked_for_with_the_data_before_it() -> None:
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1", keep=True))
+    worker.say("WORK_DATA", "S:1", "one ")
+    worker.say("WORK_STATUS", "S:1", "1", "3")
+    worker.say("WORK_STATUS", "S:1", "2", "3")
+    worker.say("WORK_DATA", "S:1", "two ")
+    worker.say("WORK_COMPLETE", "S:1", "three")
+    assert settled(talk) == [Progress(b"S:1", 2, 3), Done(b"S:1", b"one two three")]
+
+
+def test_progress_of_the_next_group_is_a_new_word() -> None:
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1"))
+    worker.say("WORK_STATUS", "S:1", "1", "3")
+    assert settled(talk) == [Progress(b"S:1", 1, 3)]
+    worker.say("WORK_STATUS", "S:1", "2", "3")
+    assert settled(talk) == [Progress(b"S:1", 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("packet", "error"),
+    [(("WORK_FAIL", "S:1"), "the worker said that the job failed"), (("WORK_EXCEPTION", "S:1", "boom"), "boom")],
+)
+def test_a_failed_attempt_is_tried_again_until_it_was_often_enough(packet: tuple[str, ...], error: str) -> None:
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1", max_attempts=2))
+    worker.say(*packet)
+    assert settled(talk) == [Retry(b"S:1", 1, error)]
+    again = enqueued("S:1", max_attempts=2)
+    again.attempts = 1
+    claim(talk, again)
+    assert worker.grab() == "S:1"
+    worker.say(*packet)
+    assert settled(talk) == [Failed(b"S:1", 2, error)]
+
+
+def test_without_max_attempts_one_failure_is_the_end() -> None:
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1"))
+    worker.say("WORK_FAIL", "S:1")
+    assert settled(talk) == [Failed(b"S:1", 1, "the worker said that the job failed")]
+
+
+def test_a_lost_worker_is_an_attempt_too() -> None:
+    talk = Talk(durable=True)
+    running(talk, enqueued("S:1", max_attempts=2)).leave()
+    assert settled(talk) == [Update(b"S:1", 1)]
+    worker = talk.worker("f")
+    assert worker.grab() == "S:1"
+    worker.leave()
+    assert settled(talk) == [Failed(b"S:1", 2, "its worker was lost")]
+
+
+def test_without_max_attempts_lost_workers_count_as_the_server_is_set() -> None:
+    talk = Talk(durable=True, job_retries=1)
+    running(talk, enqueued("S:1")).leave()
+    assert settled(talk) == [Failed(b"S:1", 1, "its worker was lost")]
+
+
+def test_a_cancelled_job_is_forgotten() -> None:
+    talk = Talk(durable=True)
+    claim(talk, enqueued("S:1", max_attempts=5))
+    assert talk.connect().line("cancel job S:1") == "OK\r\n"
+    assert settled(talk) == [Drop(b"S:1")]
+
+
+def test_a_foreground_client_may_wait_for_an_enqueued_job() -> None:
+    talk = Talk(durable=True)
+    claim(talk, enqueued("S:1", unique_key=b"key"))
+    client, worker = talk.connect(), talk.worker("f")
+    assert client.submit("SUBMIT_JOB", "f", "key") == "S:1"
+    worker.grab()
+    worker.say("WORK_COMPLETE", "S:1", "result")
+    assert client.heard() == [("WORK_COMPLETE", "S:1", "result")]
+
+
+def test_an_enqueued_job_stands_beside_one_over_a_socket_with_its_unique_key() -> None:
+    talk = Talk(durable=True)
+    client = talk.connect()
+    own = client.submit("SUBMIT_JOB", "f", "key")
+    claim(talk, enqueued("S:1", unique_key=b"key"))
+    worker = talk.worker("f")
+    assert {worker.grab(), worker.grab()} == {own, "S:1"}
+    worker.say("WORK_COMPLETE", "S:1", "")
+    assert talk.connect().submit("SUBMIT_JOB", "f", "key") == own
+
+
+def test_a_job_that_is_claimed_twice_is_one() -> None:
+    talk = Talk(durable=True)
+    claim(talk, enqueued("S:1"), enqueued("S:1"))
+    assert talk.connect().line("status") == "f\t1\t0\t0\n.\n"
+
+
+def test_a_claimed_job_is_not_given_out_before_its_time() -> None:
+    talk = Talk(durable=True)
+    worker = talk.worker("f")
+    claim(talk, enqueued("S:1", due=100))
+    assert talk.engine.wants_tick
+    assert talk.tick(0, 98) == 2
+    assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
+    talk.tick(2, 100)
+    assert worker.grab() == "S:1"
