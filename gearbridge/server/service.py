@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gearbridge.core.engine import Engine
 from gearbridge.core.settings import Settings
@@ -18,6 +18,7 @@ from gearbridge.stores.registry import shown as store_shown
 from gearbridge.stores.registry import store_for
 from gearbridge.version import __version__
 
+from .claimer import Claimer
 from .committer import Committer
 from .connection import Connection
 from .listening import listen, shown
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from gearbridge.records import Operation
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.base import ClaimableStore, Store
 
     from .config import ServerConfig
 
@@ -76,6 +77,7 @@ class Service:
         self.engine = Engine(settings, durable=store.abilities.durable)
         self._store = store
         self._committer = Committer(store, self._applied, config.store_patience)
+        self._claimer: Claimer | None = None
         self._committing = False
         self._connections: dict[Connection, None] = {}
         self._paused: list[Connection] = []
@@ -92,6 +94,10 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
         self._committer.start()
+        if self._store.abilities.claimable:
+            store = cast("ClaimableStore", self._store)
+            self._claimer = Claimer(self.engine, self._committer, store, self.flush)
+            self._claimer.start()
         try:
             servers = [await self._loop.create_server(lambda: Connection(self), sock=opened) for opened in sockets]
             self._announce(sockets)
@@ -119,6 +125,8 @@ class Service:
             peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is the Connection that `connect` was given
         if engine.wants_tick:
             self._tick()
+        if self._claimer is not None and engine.wants_claim:
+            self._claimer.wake()
         journal = engine.journal
         if journal:
             if not self._committing:
@@ -191,6 +199,8 @@ class Service:
         """Take nothing more in, have the store write what is left, let replies out, close."""
         for connection in self._connections:
             connection.pause("stopping")
+        if self._claimer is not None:
+            await self._claimer.stop()
         await self._until(lambda: not self._committing)
         for connection in list(self._connections):
             connection.transport.close()

@@ -57,3 +57,33 @@ class ClaimableStore(Store, Protocol):
 
         They are this store's until an operation ends them, or it is closed. Some may be due in a few seconds only.
         """
+
+    def doorbell(self) -> Doorbell:
+        """A new doorbell of this table, on a connection of its own."""
+
+
+class Doorbell(Protocol):
+    """Tells that SQL has enqueued something. A hint: the table is the truth, and is looked into now and then anyway.
+
+    Calls block and come from one thread, which is not the store's; `interrupt` comes from any. Failures are raised as
+    StoreError, and the next call connects anew.
+    """
+
+    #: Seconds between two looks into the table while it cannot be armed: at first, and in the end.
+    first_pause: float
+    longest_pause: float
+
+    def arm(self) -> bool:
+        """Let every commit ring from now on. False: not now, somebody is just committing, or never here."""
+
+    def disarm(self) -> None:
+        """Let nobody ring any more; it costs those who do."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it rings, at most so long; whether it has rung."""
+
+    def interrupt(self) -> None:
+        """End a wait, or the next one, early."""
+
+    def close(self) -> None:
+        """Disconnect."""

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import StoreUnavailable
 
 from .bulk import BulkTableStore
+from .doorbell import PostgreSQLDoorbell
 from .rows import COLUMNS, SETTLED
 from .schema import WAITING, job, metadata
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
+    from .base import Doorbell
     from .bulk import Statement
     from .rows import Row, Settlement
 
@@ -98,6 +100,17 @@ class PostgreSQLStore(BulkTableStore):
             connection.execute(text("SET synchronous_commit TO on"))
         if connection.execute(text("SHOW fsync")).scalar() == "off":
             _log.warning("fsync is off in this PostgreSQL: a power failure loses acknowledged jobs")
+
+    def doorbell(self) -> Doorbell:
+        """NOTIFY, on a connection of its own."""
+        return PostgreSQLDoorbell(self._connect_beside)
+
+    def _connect_beside(self) -> Any:
+        if self._engine is None:
+            raise StoreUnavailable("the store is not open")
+        pooled = self._engine.raw_connection()
+        pooled.detach()
+        return pooled.dbapi_connection
 
     def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
         yield _INSERT, [list(column) for column in zip(*rows, strict=True)]

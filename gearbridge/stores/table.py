@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
 
 from .base import Abilities
+from .doorbell import Polling
 from .held import Held
 from .names import to_text
 from .rows import CLAIM_COLUMNS, COLUMNS, SETTLED, Steps, claimed_of, job_of
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from gearbridge.records import ClaimedJob, Operation, StoredJob
 
+    from .base import Doorbell
+
 #: How many rows are fetched at a time on replay.
 _REPLAY_ROWS = 1000
 _REPLAY = (
@@ -40,6 +43,8 @@ _REPLAY = (
 )
 #: Seconds: what falls due within them is claimed already, and waits in the server, which is precise about it.
 CLAIM_AHEAD = 15
+#: Seconds between two looks into a table that nothing comes into.
+_LONGEST_PAUSE = 0.25
 #: How many rows are fetched at a time in a claim: SQLite takes so many parameters.
 _CLAIM_ROWS = 1000
 _waiting_of_function = (job.c.state == WAITING, job.c.function == bindparam("of_function"))
@@ -127,6 +132,10 @@ class TableStore:
                         self._held.take(job, row.id)
                         claimed.append(job)
         return claimed
+
+    def doorbell(self) -> Doorbell:
+        """Most databases cannot ring."""
+        return Polling(_LONGEST_PAUSE)
 
     def close(self) -> None:
         """Disconnect."""

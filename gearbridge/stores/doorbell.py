@@ -1,0 +1,122 @@
+"""Doorbells: PostgreSQL's NOTIFY, which is asked for only while nobody looks, and none at all, which is polling.
+
+The protocol, with gearbridge._wake() in sql/gearbridge: before the claimer sleeps it takes an advisory lock and looks
+once more. A transaction that enqueues asks for the same lock, shared, until its end. If it gets it the claimer is
+awake, and cannot fall asleep before the commit is to be seen; if not, it sends NOTIFY.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from typing import TYPE_CHECKING, Any
+
+from gearbridge.errors import StoreUnavailable
+
+from .schema import job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: First half of the advisory lock; the second is the table's oid. gearbridge._wake() names the same.
+_LOCK_CLASS = 1734697335
+_LOCK = f"({_LOCK_CLASS}, '{job.name}'::regclass::oid::integer)"
+#: What is listened to.
+_CHANNEL = "gearbridge"
+
+
+class Polling:
+    """For databases that cannot ring."""
+
+    first_pause = 0.005
+
+    def __init__(self, longest_pause: float) -> None:
+        self.longest_pause = longest_pause
+
+    def arm(self) -> bool:
+        """Never here."""
+        return False
+
+    def disarm(self) -> None:
+        """Nothing was armed."""
+
+    def wait(self, seconds: float) -> bool:
+        """Never called, since it is never armed."""
+        return False
+
+    def interrupt(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class PostgreSQLDoorbell:
+    """LISTEN on a connection of its own; `connect` makes one, a psycopg connection in autocommit."""
+
+    first_pause = 0.002
+    longest_pause = 0.05
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._connection: Any = None
+        self._armed = False
+        self._ended, self._end = os.pipe()
+
+    def arm(self) -> bool:
+        """Take the lock, unless somebody holds it shared until his commit is to be seen."""
+        if not self._armed:
+            self._armed = self._ask(f"SELECT pg_try_advisory_lock{_LOCK}")
+        return self._armed
+
+    def disarm(self) -> None:
+        """Let go of the lock."""
+        if self._armed:
+            self._armed = False
+            self._ask(f"SELECT pg_advisory_unlock{_LOCK}")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for NOTIFY. A quiet connection is probed, since one that is half open says nothing for ever."""
+        connection = self._connection
+        if connection is None:
+            return False
+        readable, _, _ = select.select([connection.fileno(), self._ended], [], [], seconds)
+        if self._ended in readable:
+            os.read(self._ended, 1)
+        try:
+            if not readable:
+                connection.execute("SELECT 1")
+            return bool(list(connection.notifies(timeout=0)))  # all of them, so that none rings twice
+        except Exception as error:
+            raise self._lost(error) from error
+
+    def interrupt(self) -> None:
+        """One byte into a pipe that `wait` looks at too."""
+        os.write(self._end, b"!")
+
+    def close(self) -> None:
+        """Disconnect, which lets go of the lock too."""
+        self._disconnect()
+        os.close(self._ended)
+        os.close(self._end)
+
+    def _ask(self, query: str) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+                self._connection.execute(f"LISTEN {_CHANNEL}")
+            return bool(self._connection.execute(query).fetchone()[0])
+        except Exception as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> StoreUnavailable:
+        self._disconnect()
+        return StoreUnavailable(str(error).strip() or type(error).__name__)
+
+    def _disconnect(self) -> None:
+        self._armed = False
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(Exception):  # it may be broken already
+                connection.close()
