@@ -1,6 +1,6 @@
 """Claims what SQL enqueued, from the table that this server keeps its own jobs in. One task, none per job.
 
-It claims before it waits: the table is the truth, the doorbell a hint, and behind the hint it looks every few seconds.
+It claims before it waits: the table is the truth, the doorbell a hint, and behind the hint it looks every second.
 While there is work it does not listen, so that those who enqueue need not ring.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gearbridge.errors import StoreError
 
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 #: Seconds after which the table is looked into although nobody rang.
-POLL = 5.0
+POLL = 1.0
 #: Seconds until the next try after the store failed.
 AFTER_FAILURE = 1.0
 #: So many looks in a row that found something: there is work, and nobody needs to ring. So many rings in a row for
@@ -138,9 +138,10 @@ class Claimer:
         """Wait for the doorbell, for room, or until it is time to look again."""
         if self._ring is None:
             self._ring = asyncio.ensure_future(self._on_thread(self._doorbell.wait, POLL))
-        hungry = asyncio.ensure_future(self._hungry.wait())
+        hungry: asyncio.Future[Any] = asyncio.ensure_future(self._hungry.wait())
+        ring: asyncio.Future[Any] = self._ring
         try:
-            await asyncio.wait([self._ring, hungry], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([ring, hungry], return_when=asyncio.FIRST_COMPLETED)
         finally:
             hungry.cancel()
         return await self._taken_ring() if self._ring.done() else False

@@ -121,10 +121,10 @@ class Service:
     def flush(self, source: Connection | None = None) -> None:
         """Send what the engine has to say, see to its timer, and give the store what gathered."""
         engine = self.engine
+        if engine.wants_tick:
+            self._tick()  # before the writing: what is due wakes workers
         for peer in engine.take_dirty():
             peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is the Connection that `connect` was given
-        if engine.wants_tick:
-            self._tick()
         if self._claimer is not None and engine.wants_claim:
             self._claimer.wake()
         journal = engine.journal

@@ -87,7 +87,12 @@ class PostgreSQLDoorbell:
         try:
             if not readable:
                 connection.execute("SELECT 1")
-            return bool(list(connection.notifies(timeout=0)))  # all of them, so that none rings twice
+            # Not psycopg's notifies(), which waits. A note that came with the probe is lost: the next look is now.
+            connection.pgconn.consume_input()
+            rung = False
+            while connection.pgconn.notifies() is not None:  # all of them, so that none rings twice
+                rung = True
+            return rung
         except Exception as error:
             raise self._lost(error) from error
 

@@ -160,6 +160,16 @@ def test_a_job_due_soon_wakes_a_sleeping_worker(gearbridge_server: GearbridgeSer
         assert worker.ask("GRAB_JOB")[1] == handle
 
 
+def test_a_job_due_in_the_past_wakes_a_sleeping_worker_at_once(gearbridge_server: GearbridgeServer) -> None:
+    with WireClient(gearbridge_server.port) as client, WireClient(gearbridge_server.port) as worker:
+        worker.send("CAN_DO", "f")
+        worker.send("PRE_SLEEP")
+        assert worker.ask("ECHO_REQ", "asleep") == ("ECHO_RES", "asleep")
+        # Nothing else is said to the server before the worker hears of it.
+        client.ask("SUBMIT_JOB_EPOCH", "f", "", "1", "x")
+        assert worker.hear() == ("NOOP",)
+
+
 def test_sigterm_writes_what_is_left_and_ends_quickly_with_silent_connections_open(
     gearbridge_server: GearbridgeServer,
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, Update
 from gearbridge.stores.schema import DONE, FAILED, WAITING, job
+
+from .enqueueing import enqueue, row_of
 
 if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore
@@ -17,19 +19,6 @@ if TYPE_CHECKING:
     from .place import Place
 
 MANY = 10_000
-
-
-def enqueue(place: Place, *rows: dict[str, Any]) -> None:
-    """What the SQL functions do, in short."""
-    usual = {"function": "f", "unique_key": "", "priority": 1, "payload": b"", "due": 0, "attempts": 0, "reducer": ""}
-    with place.connect() as connection:
-        connection.execute(insert(job), [{**usual, "state": WAITING, **row} for row in rows])
-
-
-def row_of(place: Place, handle: str) -> dict[str, Any] | None:
-    with place.connect() as connection:
-        row = connection.execute(select(job).where(job.c.handle == handle)).mappings().one_or_none()
-    return dict(row) if row else None
 
 
 def claimed(store: ClaimableStore, **rooms: int) -> list[bytes]:
