@@ -37,7 +37,7 @@ soak: packages $(VENV)/.dev ## The long versions: more kills, more random histor
 	GEARBRIDGE_TEST_KILLS=50 GEARBRIDGE_TEST_DATABASE_KILLS=10 GEARBRIDGE_TEST_EXAMPLES=20000 \
 		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py tests/core/test_engine_fuzz.py
 
-packages: ## Install the Debian packages that the tests run against
+packages: ## Install what the tests run against: Debian's packages, Node's libraries
 	@.ci/test-packages
 
 venv: $(VENV)/.dev ## Make the virtual environment for development

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "tests").rglob("*.md"))]
+FOUND = [page for folder in ("docs", "tests") for page in sorted((ROOT / folder).rglob("*.md"))]
+PAGES = [ROOT / "README.md", *(page for page in FOUND if "node_modules" not in page.parts)]  # those are not ours
 TARGETS = dict(re.findall(r"^([a-z-]+):.*?## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 

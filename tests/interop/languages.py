@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.fixtures.processes import Process, StartProcess
 
 SCRIPTS = Path(__file__).with_name("scripts")
+#: Environment variable with the folder of the compiled C programs.
+C_PROGRAMS = "GEARBRIDGE_TEST_C_PROGRAMS"
 
 
 class Outcome(NamedTuple):
@@ -76,12 +78,13 @@ class ToolClient(Client):
 
 
 class Worker:
-    """A worker in one language."""
+    """A worker in one language. `text_only`: its library takes every result for text."""
 
-    def __init__(self, name: str, command: list[str], abilities: str) -> None:
+    def __init__(self, name: str, command: list[str], abilities: str, *, text_only: bool = False) -> None:
         self.name = name
         self.abilities = frozenset(abilities.split())
         self.command = command
+        self.text_only = text_only
 
     def start(self, server: JobServer, start_process: StartProcess) -> dict[str, Process]:
         """Start it for the functions `NAME.ABILITY`; return the process of each."""
@@ -111,31 +114,54 @@ def script(interpreter: str, name: str) -> list[str]:
     return [interpreter, str(SCRIPTS / name)]
 
 
+def node(name: str) -> list[str]:
+    """The library gearmanode still uses what Node has deprecated; Node would say so on standard error."""
+    return ["node", "--no-deprecation", str(SCRIPTS / "node" / name)]
+
+
+def compiled(name: str) -> list[str]:
+    """A C program, from where the fixture `c_programs` put it."""
+    return ["sh", "-c", f'exec "${C_PROGRAMS}/{name}" "$@"', name]
+
+
+EVERYTHING = "reverse nothing unique fail throw report note slow"
+
 # pygearman asks no server for exceptions, and libgearman's tool takes no note of progress on its way.
 CLIENTS = [
     ToolClient("tool", ["gearman"], "unique"),
+    Client("c", compiled("client"), "unique status exceptions reports"),
     Client("php", script("php", "client.php"), "unique status exceptions reports"),
     Client("perl", script("perl", "client.pl"), "unique status exceptions reports"),
+    Client("gearmanode", node("gearmanode_client.js"), "unique status exceptions reports"),
+    Client("node-gearman", node("gearman_client.js"), "unique status exceptions reports"),
     Client("pygearman", script(sys.executable, "pygearman_client.py"), "unique status reports"),
     Client("gearbridge", script(sys.executable, "gearbridge_client.py"), "unique status exceptions reports"),
 ]
+# Perl's library does not tell a worker the unique key.
 WORKERS = [
     ToolWorker("tool", ["gearman"], "reverse nothing fail note"),
-    Worker("php", script("php", "worker.php"), "reverse nothing unique fail throw report note slow"),
+    Worker("c", compiled("worker"), EVERYTHING),
+    Worker("php", script("php", "worker.php"), EVERYTHING),
     Worker("perl", script("perl", "worker.pl"), "reverse nothing fail throw report note slow"),
-    Worker(
-        "pygearman", script(sys.executable, "pygearman_worker.py"), "reverse nothing unique fail throw report note slow"
-    ),
-    Worker(
-        "gearbridge",
-        script(sys.executable, "gearbridge_worker.py"),
-        "reverse nothing unique fail throw report note slow",
-    ),
+    Worker("gearmanode", node("gearmanode_worker.js"), EVERYTHING, text_only=True),
+    Worker("node-gearman", node("gearman_worker.js"), EVERYTHING),
+    Worker("pygearman", script(sys.executable, "pygearman_worker.py"), EVERYTHING),
+    Worker("gearbridge", script(sys.executable, "gearbridge_worker.py"), EVERYTHING),
 ]
 
 
-def workers_with(*abilities: str) -> list[Worker]:
-    return [worker for worker in WORKERS if worker.abilities.issuperset(abilities)]
+#: Those that meet everybody. Any other client meets them, and the worker of its own language.
+HUBS = {"gearbridge", "php"}
+
+
+def pairs(ability: str, *of_client: str) -> list[tuple[Client, Worker]]:
+    """The clients with these abilities, each with the workers that it meets and that can do `ability`."""
+    return [
+        (client, worker)
+        for client in clients_with(*of_client)
+        for worker in WORKERS
+        if ability in worker.abilities and (HUBS & {client.name, worker.name} or client.name == worker.name)
+    ]
 
 
 def clients_with(*abilities: str) -> list[Client]:

@@ -1,4 +1,4 @@
-"""Every client with every worker: the `gearman` tool, PHP, Perl, pygearman and gearbridge, over both job servers.
+"""Clients and workers over both job servers: the `gearman` tool, C, PHP, Perl, Node, pygearman, gearbridge.
 
 gearmand is the oracle: what fails with it too is a defect of the test.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from tests.fixtures.processes import process_starter, wait_until
 
-from .languages import CLIENTS, WORKERS, Client, Worker, clients_with, workers_with
+from .languages import CLIENTS, WORKERS, Client, Worker, clients_with, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +24,22 @@ if TYPE_CHECKING:
 
 #: Every byte there is, so that nothing in between took the payload for text.
 BYTES = bytes(range(256))
+TEXT = b"plain words, and nothing else "
 LARGE = random.Random(1).randbytes(300_000)
 
 
-def by_name(kind: str, members: list[Client] | list[Worker]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(kind, members, ids=[member.name for member in members])
+def meeting(ability: str, *of_client: str) -> pytest.MarkDecorator:
+    """Run the test with each client that has these abilities, and each worker that it meets and that can do this."""
+    met = pairs(ability, *of_client)
+    return pytest.mark.parametrize(("client", "worker"), met, ids=[f"{one.name}-{other.name}" for one, other in met])
+
+
+SLOW_WORKERS = [worker for worker in WORKERS if "slow" in worker.abilities]
+each_client = pytest.mark.parametrize("client", CLIENTS, ids=[client.name for client in CLIENTS])
 
 
 @pytest.fixture(scope="module")
-def server(shared_job_server: JobServer) -> Iterator[JobServer]:
+def server(shared_job_server: JobServer, c_programs: Path) -> Iterator[JobServer]:
     """A job server with all the workers. They end before it: some would seek one that is gone without a pause."""
     with process_starter() as start:
         processes: dict[str, Process] = {}
@@ -43,24 +50,22 @@ def server(shared_job_server: JobServer) -> Iterator[JobServer]:
         yield shared_job_server
 
 
-@by_name("worker", WORKERS)
-@by_name("client", CLIENTS)
+@meeting("reverse")
 def test_a_foreground_job_gives_its_result(server: JobServer, client: Client, worker: Worker) -> None:
-    for payload, priority in ((BYTES, "normal"), (b"x", "high"), (LARGE, "low")):
+    some, large = (TEXT, TEXT * 100) if worker.text_only else (BYTES, LARGE)
+    for payload, priority in ((some, "normal"), (b"x", "high"), (large, "low")):
         outcome = client.do(server, f"{worker.name}.reverse", payload, priority=priority)
         assert outcome == (0, payload[::-1], [])
 
 
-@by_name("worker", WORKERS)
-@by_name("client", CLIENTS)
+@meeting("nothing")
 def test_an_empty_result_is_a_result(server: JobServer, client: Client, worker: Worker) -> None:
     if server.kind == "gearmand" and worker.name == "perl":
         return  # its packet lacks the last NUL then: gearmand drops the worker, and gives it the job again, for ever
     assert client.do(server, f"{worker.name}.nothing", b"-") == (0, b"", [])
 
 
-@by_name("worker", WORKERS)
-@by_name("client", CLIENTS)
+@meeting("note")
 def test_a_background_job_is_done(server: JobServer, client: Client, worker: Worker, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     handle = client.background(server, f"{worker.name}.note", f"{notes}\nby {client.name}".encode())
@@ -68,8 +73,7 @@ def test_a_background_job_is_done(server: JobServer, client: Client, worker: Wor
     wait_until(lambda: notes.exists() and notes.read_text() == f"by {client.name}\n", what="the note")
 
 
-@by_name("worker", WORKERS)
-@by_name("client", CLIENTS)
+@meeting("fail")
 def test_a_failed_job_is_told_of(server: JobServer, client: Client, worker: Worker) -> None:
     outcome = client.do(server, f"{worker.name}.fail", b"-")
     assert outcome.status == 1
@@ -79,8 +83,7 @@ def test_a_failed_job_is_told_of(server: JobServer, client: Client, worker: Work
     assert client.do(server, f"{worker.name}.reverse", b"and on").output == b"no dna"
 
 
-@by_name("worker", workers_with("throw"))
-@by_name("client", CLIENTS)
+@meeting("throw")
 def test_an_exception_ends_the_job(server: JobServer, client: Client, worker: Worker) -> None:
     if server.kind == "gearmand" and "exceptions" not in client.abilities:
         return  # gearmand's WORK_FAIL has a NUL after the handle then: pygearman dies of it, the tool waits for ever
@@ -92,34 +95,31 @@ def test_an_exception_ends_the_job(server: JobServer, client: Client, worker: Wo
     assert client.do(server, f"{worker.name}.reverse", b"and on").output == b"no dna"
 
 
-@by_name("worker", workers_with("report"))
-@by_name("client", clients_with("reports"))
+@meeting("report", "reports")
 def test_what_the_worker_reports_reaches_the_client(server: JobServer, client: Client, worker: Worker) -> None:
     outcome = client.do(server, f"{worker.name}.report", b"-")
     assert outcome == (0, b"last", ["status 1/2", "warning careful", "data first"])
 
 
-@by_name("worker", workers_with("slow"))
-@by_name("client", CLIENTS)
+@pytest.mark.parametrize("worker", SLOW_WORKERS, ids=[worker.name for worker in SLOW_WORKERS])
 def test_every_language_asks_for_the_status_of_a_stored_handle(
-    server: JobServer, client: Client, worker: Worker, tmp_path: Path
+    server: JobServer, worker: Worker, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    handle = client.background(server, f"{worker.name}.slow", str(gate).encode(), priority="high")
     askers = clients_with("status")
+    handle = askers[0].background(server, f"{worker.name}.slow", str(gate).encode(), priority="high")
     wait_until(lambda: askers[0].job_status(server, handle) == [1, 1, 3, 4], what="the job's progress")
     assert [asker.job_status(server, handle) for asker in askers] == [[1, 1, 3, 4]] * len(askers)
     gate.touch()
     wait_until(lambda: askers[0].job_status(server, handle) == [0, 0, 0, 0], what="the job's end")
 
 
-@by_name("worker", workers_with("unique"))
-@by_name("client", clients_with("unique"))
+@meeting("unique", "unique")
 def test_the_worker_is_told_the_unique_key(server: JobServer, client: Client, worker: Worker) -> None:
     assert client.do(server, f"{worker.name}.unique", b"-", unique="order 17").output == b"order 17"
 
 
-@by_name("client", CLIENTS)
+@each_client
 def test_jobs_with_the_same_unique_key_are_one_job(server: JobServer, client: Client, tmp_path: Path) -> None:
     function, notes = f"{client.name}.nobody-yet", tmp_path / "notes"
     handles = [client.background(server, function, f"{notes}\n{n}".encode(), unique="same") for n in range(3)]
@@ -128,7 +128,7 @@ def test_jobs_with_the_same_unique_key_are_one_job(server: JobServer, client: Cl
     assert jobs_of(server, function) == 2
 
 
-@by_name("client", CLIENTS)
+@each_client
 def test_a_worker_gets_the_highest_priority_first(
     server: JobServer, client: Client, tmp_path: Path, start_process: StartProcess
 ) -> None:
