@@ -11,9 +11,17 @@
 \i gearbridge/_check.sql
 \i gearbridge/_priority.sql
 \i gearbridge/_due.sql
-\i gearbridge/_wake.sql
+\i gearbridge/_ring.sql
 \i gearbridge/_enqueue.sql
+\i gearbridge/_enqueue_many.sql
 \i gearbridge/gman_enqueue.sql
+\i gearbridge/gman_enqueue_many.sql
+
+-- Group: what became of them
+\i gearbridge/gman_jobs.sql
+\i gearbridge/gman_cancel.sql
+\i gearbridge/gman_retry.sql
+\i gearbridge/gman_result.sql
 
 -- Group: about itself
 \i gearbridge/gman_version.sql

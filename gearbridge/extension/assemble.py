@@ -10,7 +10,7 @@ Rules of this file:
 1. What is embedded comes out as it went in. What PostgreSQL would change on the way is refused: `@extschema@` and the
    like, and anything but ASCII, because a database in LATIN1 takes the same script.
 2. `@version@` in SQL and control files is the version of the package, which is stated once, in gearbridge/version.py;
-   `@schema_version@` is that of the job table.
+   `@schema_version@` is that of the job table, `@wake_lock@` half of the lock that a sleeping claimer holds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from ..errors import ConfigurationError
-from ..stores.schema import SCHEMA_VERSION
+from ..stores.schema import SCHEMA_VERSION, WAKE_LOCK
 from .tables import tables_script
 
 #: Gives the text of a source by its name in the repository.
@@ -64,8 +64,14 @@ def expand(name: str, version: str, read: Read) -> str:
             elif line.startswith("\\tables "):
                 out.append(tables_script(*_arguments(line)))
             else:
-                out.append(line.replace("@version@", version).replace("@schema_version@", str(SCHEMA_VERSION)))
+                out.append(_filled_in(line, version))
     return "".join(out)
+
+
+def _filled_in(line: str, version: str) -> str:
+    for name, value in (("version", version), ("schema_version", SCHEMA_VERSION), ("wake_lock", WAKE_LOCK)):
+        line = line.replace(f"@{name}@", str(value))
+    return line
 
 
 def embedded_modules(name: str, read: Read) -> dict[str, str]:

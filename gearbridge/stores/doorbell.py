@@ -1,8 +1,8 @@
 """Doorbells: PostgreSQL's NOTIFY, which is asked for only while nobody looks, and none at all, which is polling.
 
-The protocol, with gearbridge._wake() in sql/gearbridge: before the claimer sleeps it takes an advisory lock and looks
-once more. A transaction that enqueues asks for the same lock, shared, until its end. If it gets it the claimer is
-awake, and cannot fall asleep before the commit is to be seen; if not, it sends NOTIFY.
+The protocol, with gearbridge._enqueue() and _ring() in sql/gearbridge: before the claimer sleeps it takes an advisory
+lock and looks once more. A transaction that enqueues asks for the same lock, shared, until its end. If it gets it the
+claimer is awake, and cannot fall asleep before the commit is to be seen; if not, it sends NOTIFY.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from gearbridge.errors import StoreUnavailable
 
-from .schema import job
+from .schema import WAKE_LOCK, job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: First half of the advisory lock; the second is the table's oid. gearbridge._wake() names the same.
-_LOCK_CLASS = 1734697335
-_LOCK = f"({_LOCK_CLASS}, '{job.name}'::regclass::oid::integer)"
+_LOCK = f"({WAKE_LOCK}, '{job.name}'::regclass::oid::integer)"
 #: What is listened to.
 _CHANNEL = "gearbridge"
 

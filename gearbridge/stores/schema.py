@@ -39,6 +39,9 @@ _UNIQUE_KEY_LENGTH = 4 * 255
 
 _MYSQL = ("mysql", "mariadb")
 
+#: First half of PostgreSQL's advisory lock that a sleeping claimer holds (doorbell.py); the second is the table's oid.
+WAKE_LOCK = 0x67656177
+
 #: States of a row.
 KEPT, WAITING, FAILED, DONE = 0, 1, 2, 3
 

@@ -1,26 +1,25 @@
 -- NOTIFY takes a lock at commit that makes writers wait for each other, so only a sleeper is woken. Before it sleeps, the
--- claimer takes this lock alone and looks once more. Who gets it shared, until his transaction ends, knows that the
--- claimer is awake and will look again after this commit is to be seen.
-CREATE FUNCTION gearbridge._wake()
+-- claimer takes an advisory lock alone and looks once more. Who enqueues asks for that lock, shared, until his transaction
+-- ends: if he gets it he knows that the claimer is awake and will look again after this commit is to be seen; if not, he
+-- rings.
+CREATE FUNCTION gearbridge._ring()
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF NOT pg_try_advisory_xact_lock_shared(1734697335, 'gearbridge.gearbridge_job'::regclass::oid::integer)
-        AND coalesce(current_setting('gearbridge.notify', true), '') NOT IN ('off', 'false', 'no', '0')
-    THEN
+    IF coalesce(current_setting('gearbridge.notify', true), '') NOT IN ('off', 'false', 'no', '0') THEN
         NOTIFY gearbridge;
     END IF;
 END
 $function$;
 
-COMMENT ON FUNCTION gearbridge._wake() IS
+COMMENT ON FUNCTION gearbridge._ring() IS
 $comment$Tell whoever claims jobs from the job table that there is one, if he sleeps.
 With the setting gearbridge.notify off nobody is told, and the job is found by the next look a little later; a
 transaction that is to be prepared (two-phase commit) needs that, because PostgreSQL does not let it NOTIFY.
 
-Example: SELECT gearbridge._wake();
+Example: SELECT gearbridge._ring();
 ROLLBACK takes the notice back.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gearbridge._wake() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION gearbridge._ring() FROM PUBLIC;

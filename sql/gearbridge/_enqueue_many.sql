@@ -1,0 +1,75 @@
+-- One INSERT for all. With unique keys, which may meet each other and others' jobs, one for each.
+CREATE FUNCTION gearbridge._enqueue_many(
+    function text,
+    payloads bytea[],
+    unique_keys text[],
+    priority text,
+    run_at timestamptz,
+    max_attempts integer,
+    keep_result boolean
+)
+RETURNS text[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    stored_function CONSTANT text := replace(_enqueue_many.function, '\', '\\');
+    stored_priority CONSTANT smallint := gearbridge._priority(_enqueue_many.priority);
+    stored_attempts CONSTANT integer := coalesce(_enqueue_many.max_attempts, 0);
+    stored_keep CONSTANT smallint := coalesce(_enqueue_many.keep_result, false)::integer;
+    due CONSTANT bigint := gearbridge._due(_enqueue_many.run_at);
+    seconds CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()));
+    handles text[];
+BEGIN
+    IF array_ndims(_enqueue_many.payloads) > 1 THEN
+        RAISE array_subscript_error USING MESSAGE = 'the payloads must be an array of one dimension';
+    END IF;
+    PERFORM gearbridge._check(
+        _enqueue_many.function,
+        _enqueue_many.payloads IS NULL OR array_position(_enqueue_many.payloads, NULL) IS NOT NULL,
+        NULL, _enqueue_many.max_attempts
+    );
+    IF _enqueue_many.unique_keys IS NOT NULL THEN
+        IF cardinality(_enqueue_many.unique_keys) <> cardinality(_enqueue_many.payloads) THEN
+            RAISE array_subscript_error USING MESSAGE = 'there must be as many unique keys as payloads';
+        END IF;
+        RETURN ARRAY(
+            SELECT gearbridge._enqueue(
+                _enqueue_many.function, one.payload, one.unique_key, _enqueue_many.priority, _enqueue_many.run_at,
+                _enqueue_many.max_attempts, _enqueue_many.keep_result
+            )
+            FROM ROWS FROM (unnest(_enqueue_many.payloads), unnest(_enqueue_many.unique_keys)) WITH ORDINALITY
+                AS one (payload, unique_key, place)
+            ORDER BY one.place
+        );
+    END IF;
+    WITH put AS (
+        INSERT INTO gearbridge.gearbridge_job AS job (
+            id, handle, function, unique_key, priority, payload, due, attempts, reducer,
+            state, max_attempts, keep_result, enqueued, enqueued_by
+        )
+        SELECT
+            one.id, 'S:' || one.id, stored_function, '', stored_priority, one.payload, due, 0, '',
+            1, stored_attempts, stored_keep, seconds, session_user
+        FROM (
+            SELECT nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload
+            FROM unnest(_enqueue_many.payloads) AS each (payload)
+        ) AS one
+        RETURNING job.handle
+    )
+    SELECT coalesce(array_agg(put.handle::text), '{}') INTO handles FROM put;
+    IF NOT pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
+        PERFORM gearbridge._ring();
+    END IF;
+    RETURN handles;
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) IS
+$comment$Put a job for each payload into the job table; what the gman_enqueue_many functions have in common.
+
+Example: SELECT gearbridge._enqueue_many('resize', '{cat.jpg}', NULL, 'normal', NULL, NULL, NULL);
+ROLLBACK takes the jobs back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) FROM PUBLIC;
