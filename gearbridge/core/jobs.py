@@ -135,6 +135,10 @@ class Function:
         """How many jobs of this priority wait and may be taken."""
         return len(self.ready[priority]) - self.ghosts[priority]
 
+    def idle(self) -> bool:
+        """Whether it has neither jobs nor workers, and no limit that somebody set."""
+        return not (self.total or self.workers or any(self.limits))
+
     def first(self, priority: int) -> Job | None:
         """The next job of this priority, left in its place."""
         ready = self.ready[priority]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: A function's ghosts are swept out once there are this many and they are the greater part.
 _SWEEP_AT = 1024
+#: Functions known before those that nobody uses are forgotten.
+FORGET_AT = 10_000
 
 
 def coalescing_key(unique_key: bytes, payload: bytes) -> object:
@@ -40,11 +42,14 @@ class JobQueue:
         self.functions: dict[bytes, Function] = {}
         self._due: list[tuple[int, int, Job]] = []  # heap of jobs whose time has not come
         self._serial = 0  # keeps jobs due in the same second in order
+        self._forget_at = FORGET_AT
 
     def function(self, name: bytes) -> Function:
-        """The function of this name, made known if it was not."""
+        """The function of this name, made known if it was not; others that are idle may be forgotten for it."""
         function = self.functions.get(name)
         if function is None:
+            if len(self.functions) >= self._forget_at:
+                self._forget_idle()
             function = self.functions[name] = Function(name)
         return function
 
@@ -132,6 +137,13 @@ class JobQueue:
     def drop_function(self, name: bytes) -> None:
         """Forget a function that has neither jobs nor workers."""
         del self.functions[name]
+
+    def _forget_idle(self) -> None:
+        # gearmand: keeps every name it has ever heard, so names made up at random fill its memory; here: they are
+        # forgotten when they are very many. The next look is when there are twice as many as are in use.
+        for name in [name for name, function in self.functions.items() if function.idle()]:
+            del self.functions[name]
+        self._forget_at = max(FORGET_AT, 2 * len(self.functions))
 
     def due_jobs(self, wall: float) -> list[Job]:
         """Move the jobs whose time has come to their queues and return them. `wall` is in seconds since 1970."""

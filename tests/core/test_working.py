@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gearbridge.core.queue import FORGET_AT
+
 from .conversation import Talk
 
 
@@ -68,6 +70,21 @@ def test_jobs_share_their_functions_name() -> None:
         client.submit("SUBMIT_JOB_BG", "a_function_of_some_length", payload=payload)
     first, second = talk.engine.lifecycle.queue.jobs.values()
     assert first.function is second.function
+
+
+def test_names_that_nobody_uses_are_forgotten_when_they_are_very_many() -> None:
+    # gearmand keeps them all, for ever: found by the fuzzer.
+    talk = Talk()
+    worker, client = talk.worker("with_worker"), talk.connect()
+    client.submit("SUBMIT_JOB_BG", "with_job")
+    client.line("maxqueue with_limit 5")
+    for number in range(2 * FORGET_AT):
+        passing = f"passing_{number}"
+        worker.say("CAN_DO", passing)
+        worker.say("CANT_DO", passing)
+    known = {line.split("\t")[0] for line in client.line("status").splitlines()}
+    assert {"with_worker", "with_job", "with_limit", passing} <= known
+    assert len(known) <= FORGET_AT + 1  # and the dot
 
 
 def test_any_handle_prefix_is_taken_as_it_is() -> None:

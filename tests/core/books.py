@@ -1,0 +1,102 @@
+"""An engine, its peers and its store's part, and what must be true of them after each step, whatever was said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gearbridge.core.jobs import QUEUED, RUNNING, STORING
+from gearbridge.records import Drop, Put
+
+from .conversation import Speaker, Talk
+
+
+class Books:
+    """The engine, its peers, and what the store would hold."""
+
+    def __init__(self, *, durable: bool) -> None:
+        self.talk = Talk(durable=durable, job_retries=3)
+        self.peers = [self.talk.connect() for _ in range(4)]
+        self.group: object = None
+        self.stored: set[bytes] = set()
+        self.now = 0
+
+    def step(self, kind: object, what: Any) -> None:
+        if kind == "submit":
+            index, command, key = what
+            self.peers[index].say(command, b"f", key, b"x")
+        elif kind == "grab":
+            self.peers[what].say("CAN_DO_TIMEOUT", b"f", b"50000")
+            self.peers[what].say("GRAB_JOB")
+        elif kind == "finish":
+            index, command = what
+            for handle in list(self.peers[index].peer.jobs)[:1]:
+                self.peers[index].say(command, handle, *([b"r"] if command != "WORK_FAIL" else []))
+        elif kind == "leave":
+            self.peers[what].leave()
+            self.peers[what] = self.talk.connect()
+        elif kind in {"begin", "commit"}:
+            if self.group is None and self.talk.engine.journal:
+                self.group = self.talk.begin_commit()
+            if kind == "commit":
+                self._end(refuse=False)
+        elif kind == "end":
+            self._end(refuse=what == 0)
+        elif kind == "tick":
+            self.now += what
+            self.talk.tick(self.now, self.now)
+        else:
+            assert isinstance(kind, int)
+            self._speak(self.peers[kind], kind, what)
+
+    def _speak(self, peer: Speaker, index: int, what: bytes) -> None:
+        peer.raw(what)
+        if peer.closed:
+            peer.leave()
+            self.peers[index] = self.talk.connect()
+
+    def _end(self, *, refuse: bool) -> None:
+        if self.group is None:
+            return
+        group, self.group = self.group, None
+        assert isinstance(group, list)
+        errors = {0: "refused"} if refuse and isinstance(group[0], Put) else {}
+        for index, operation in enumerate(group):
+            if isinstance(operation, Put) and index not in errors:
+                assert operation.job.handle not in self.stored
+                self.stored.add(operation.job.handle)
+            elif isinstance(operation, Drop):
+                self.stored.discard(operation.handle)
+        self.talk.end_commit(group, errors)
+
+    def check(self) -> None:
+        queue = self.talk.engine.lifecycle.queue
+        live = set(self.talk.engine.peers)
+        for handle, job in queue.jobs.items():
+            assert job.state in {STORING, QUEUED, RUNNING}
+            assert (job.worker is not None) == (job.state == RUNNING)
+            assert job.worker is None or (job.worker in live and job.worker.jobs[handle] is job)
+            assert set(job.clients or ()) <= live
+            assert job.background or job.clients or job.state == RUNNING, "nobody waits for it"
+        for function in queue.functions.values():
+            mine = [job for job in queue.jobs.values() if job.function == function.name]
+            assert function.total == len(mine)
+            assert function.running == sum(job.state == RUNNING for job in mine)
+            assert set(function.uniques.values()) <= set(mine)
+            assert set(function.sleepers) <= set(function.workers) <= live
+            assert all(count >= 0 for count in function.ghosts)
+        for peer in live:
+            assert all(queue.jobs.get(handle) is job for handle, job in peer.jobs.items())
+            assert all(queue.jobs.get(handle) is job for handle, job in peer.awaited.items())
+
+    def finish(self) -> None:
+        """Let the store catch up: what it holds then is exactly the background jobs."""
+        self._end(refuse=False)
+        while self.talk.engine.journal:
+            self.group = self.talk.begin_commit()
+            self._end(refuse=False)
+        self.check()
+        queue = self.talk.engine.lifecycle.queue
+        assert self.stored == {handle for handle, job in queue.jobs.items() if job.background}
+        assert not any(job.state == STORING for job in queue.jobs.values())
+        assert not any(peer.held for peer in self.talk.engine.peers), "every promised reply was given"
+        assert self.talk.engine.journal.size == 0
