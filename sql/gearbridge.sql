@@ -17,6 +17,12 @@
 \i gearbridge/gman_enqueue.sql
 \i gearbridge/gman_enqueue_many.sql
 
+-- Group: triggers
+\i gearbridge/_trigger_options.sql
+\i gearbridge/_trigger_payload.sql
+\i gearbridge/gman_enqueue_row.sql
+\i gearbridge/gman_enqueue_rows.sql
+
 -- Group: what became of them
 \i gearbridge/gman_jobs.sql
 \i gearbridge/gman_cancel.sql

@@ -6,7 +6,8 @@ The rules:
 3. There is a COMMENT ON with an example, and a word on what ROLLBACK does: help is in the database itself.
 4. The script says who may execute it: EXECUTE is revoked from PUBLIC, or granted to it deliberately. PL/Python is never
    for PUBLIC.
-5. A SECURITY DEFINER function names nothing without its schema, in SQL as in the SQL inside its Python.
+5. A SECURITY DEFINER function names nothing without its schema, in SQL as in the SQL inside its Python. Only a
+   trigger's transition table has none.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .signatures import AGGREGATE, SqlFunction, parse_functions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TRANSITION_TABLE = "gearbridge_rows"
 SEARCH_PATH = ("pg_catalog", "pg_temp")
 
 
@@ -66,6 +68,8 @@ def unqualified_names(function: SqlFunction) -> list[str]:
         finder = _Names()
         finder(pglast.parse_sql(statement))
         names |= finder.functions | (finder.tables - finder.common)
+    if function.returns == "trigger":
+        names.discard(TRANSITION_TABLE)
     return sorted(names)
 
 
