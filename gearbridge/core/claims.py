@@ -22,6 +22,8 @@ CLAIM_AGAIN = CLAIM_WINDOW // 2
 def rooms(lifecycle: JobLifecycle) -> dict[bytes, int]:
     """How many jobs each function can take, of those that have a worker here. Asking clears `wants_claim`."""
     lifecycle.wants_claim = False
+    if lifecycle.retiring:
+        return {}
     return {
         function.name: CLAIM_WINDOW - function.claimed
         for function in lifecycle.queue.functions.values()

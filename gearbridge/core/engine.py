@@ -21,6 +21,7 @@ from .claims import rooms, take_in
 from .client_commands import ClientCommands
 from .lifecycle import JobLifecycle
 from .peer import Peer
+from .retiring import is_idle, retire
 from .worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
@@ -111,6 +112,14 @@ class Engine:
         dirty = [peer for peer in self._dirty if not peer.closed]
         self._dirty.clear()
         return dirty
+
+    def retire(self) -> None:
+        """The server is to end: give out no more of what its store keeps, only what would be lost."""
+        retire(self.lifecycle)
+
+    def is_idle(self) -> bool:
+        """Whether no job runs, and none waits that would be lost if the server ended now."""
+        return is_idle(self.lifecycle)
 
     # The dispatch table: a list indexed by command number, so that finding a handler is one look-up.
 

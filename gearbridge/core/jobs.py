@@ -1,10 +1,12 @@
 """A job and a function as the queue sees them, and the states a job goes through.
 
     STORING ──durable──► QUEUED ──taken──► RUNNING ──finished──► GONE
-       │                   ▲                  │
-       └──refused──► GONE  └───worker lost────┘     (any state may go to GONE: cancelled, abandoned)
+     │ │                 │ ▲                  │
+     │ └────withheld─────┘ └───worker lost────┘     (any state may go to GONE: cancelled, abandoned)
+     └──refused──► GONE
 
-A background job is STORING, and invisible to workers, until its store says that it is durable.
+A background job is STORING, and invisible to workers, until its store says that it is durable; and again when a server
+that is about to end leaves it to the next one.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ GONE = 3
 #: What may follow each state; the queue's methods are the only ones that move a job along it.
 TRANSITIONS: dict[int, frozenset[int]] = {
     STORING: frozenset({QUEUED, GONE}),
-    QUEUED: frozenset({RUNNING, GONE}),
+    QUEUED: frozenset({STORING, RUNNING, GONE}),
     RUNNING: frozenset({QUEUED, GONE}),
     GONE: frozenset(),
 }
@@ -122,7 +124,7 @@ class Function:
     def __init__(self, name: bytes) -> None:
         self.name = name
         self.ready: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # by priority
-        self.ghosts = [0, 0, 0]  # how many in `ready` are GONE: removed when they reach the head
+        self.ghosts = [0, 0, 0]  # how many in `ready` are QUEUED no more: removed when they reach the head
         self.uniques: dict[object, Job] = {}  # unfinished jobs by coalescing key
         self.total = 0  # jobs that are not GONE
         self.running = 0

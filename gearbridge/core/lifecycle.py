@@ -38,6 +38,7 @@ class JobLifecycle:
         self.journal = Journal()
         self.deadlines = Deadlines()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
+        self.retiring = False  # what the store keeps is left to the next server
         self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
         self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = settings.first_number - 1
@@ -124,11 +125,17 @@ class JobLifecycle:
 
     def make_ready(self, function: Function, job: Job) -> None:
         """A job is to be worked on, now or when it is due."""
+        if self.retiring and self.is_kept(job):
+            return
         if self.queue.make_ready(function, job):
             if function.sleepers:
                 self.wake(function)
         else:
             self.wants_tick = True
+
+    def is_kept(self, job: Job) -> bool:
+        """Whether the job outlives this server."""
+        return job.background and self.durable
 
     # Out of the queue.
 
@@ -179,7 +186,10 @@ class JobLifecycle:
         if job.background and self.durable:
             self.journal.update(job)
         self.queue.requeue(job)
-        self.wake(self.queue.functions[job.function])
+        if self.retiring and self.is_kept(job):
+            self.queue.withhold(job)
+        else:
+            self.wake(self.queue.functions[job.function])
 
     def leave(self, peer: Peer) -> None:
         """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""

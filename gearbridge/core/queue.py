@@ -113,6 +113,11 @@ class JobQueue:
         job.numerator = job.denominator = 0
         function.ready[job.priority].append(job)
 
+    def withhold(self, job: Job) -> None:
+        """QUEUED to STORING: no worker gets it from this server any more."""
+        self._leave_line(job)
+        job.state = STORING
+
     def remove(self, job: Job) -> None:
         """Any state to GONE: finished, cancelled or abandoned. Harmless when it is GONE already."""
         if job.state == GONE:
@@ -120,10 +125,8 @@ class JobQueue:
         function = self.functions[job.function]
         if job.state == RUNNING:
             function.running -= 1
-        elif job.state == QUEUED and not job.due:
-            function.ghosts[job.priority] += 1
-            if function.ghosts[job.priority] > _SWEEP_AT:
-                self._sweep(function, job)
+        elif job.state == QUEUED:
+            self._leave_line(job)
         job.state = GONE
         job.worker = None
         function.total -= 1
@@ -161,6 +164,14 @@ class JobQueue:
     def next_due(self) -> int | None:
         """When the next job falls due, in seconds since 1970."""
         return self._due[0][0] if self._due else None
+
+    def _leave_line(self, job: Job) -> None:
+        # It stays where it is, as a ghost: a place in the middle of a deque is dear to remove.
+        if not job.due:
+            function = self.functions[job.function]
+            function.ghosts[job.priority] += 1
+            if function.ghosts[job.priority] > _SWEEP_AT:
+                self._sweep(function, job)
 
     def _sweep(self, function: Function, leaving: Job) -> None:
         ready = function.ready[leaving.priority]

@@ -44,12 +44,18 @@ SWITCH_INTERVAL = 0.0005
 #: such look. Jobs and packets are freed by reference counting: a queue of a million jobs need not be walked again and
 #: again, and what is still in the processor's cache is walked faster.
 GC_THRESHOLDS = (5_000, 200, 100)
+#: What asks a server to stop: at once, or when no job is left that would be lost. As gearmand's.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GRACEFUL_SIGNAL = signal.SIGUSR1
 #: Seconds that peers have to take their last replies when the server stops.
 CLOSE_TIMEOUT = 2.0
 
 
 def run(config: ServerConfig) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigurationError when the server cannot start as told."""
+    """Serve until SIGTERM or SIGINT, or after SIGUSR1 until the jobs in hand are done.
+
+    Raises ConfigurationError when the server cannot start as told.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL)
     with closing(store_for(config.store)) as store:
         store.open()
@@ -82,6 +88,9 @@ class Service:
         self._connections: dict[Connection, None] = {}
         self._paused: list[Connection] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._stop = asyncio.Event()
+        self._servers: list[asyncio.Server] = []
+        self._retiring = False
         self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
         self._loop: asyncio.AbstractEventLoop
 
@@ -90,23 +99,37 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._replay()
         sockets = listen(self.config.listen, self.config.port, self.config.backlog)
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, stop.set)
+        for number in STOP_SIGNALS:
+            self._loop.add_signal_handler(number, self.stop)
+        self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
         self._committer.start()
         if self._store.abilities.claimable:
             store = cast("ClaimableStore", self._store)
             self._claimer = Claimer(self.engine, self._committer, store, self.flush)
             self._claimer.start()
         try:
-            servers = [await self._loop.create_server(lambda: Connection(self), sock=opened) for opened in sockets]
+            self._servers = [
+                await self._loop.create_server(lambda: Connection(self), sock=opened) for opened in sockets
+            ]
             self._announce(sockets)
             self._tick()
-            await stop.wait()
-            for server in servers:
-                server.close()
+            await self._stop.wait()
+            self._stop_listening()
         finally:
             await self._drain()
+
+    def stop(self) -> None:
+        """End soon: write what was taken in, and close. What runs is done again by the next server."""
+        self._stop.set()
+
+    def stop_gracefully(self) -> None:
+        """Take no more connections; end when no job runs here, and none waits that would be lost."""
+        if not self._retiring:
+            self._retiring = True
+            _log.info("stopping when the jobs in hand are done")
+            self._stop_listening()
+            self.engine.retire()
+        self.flush()
 
     # What connections ask of the service.
 
@@ -136,6 +159,8 @@ class Service:
             if journal.size > self.config.max_journal and source is not None:
                 source.pause("journal")
                 self._paused.append(source)
+        if self._retiring and engine.is_idle():
+            self.stop()
         if self._flushed is not None:
             self._flushed.set()
 
@@ -194,6 +219,10 @@ class Service:
             else store_shown(self.config.store)
         )
         print(f"gearbridge server listening on {where}; jobs are kept in {kept}", file=sys.stderr, flush=True)
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
 
     async def _drain(self) -> None:
         """Take nothing more in, have the store write what is left, let replies out, close."""

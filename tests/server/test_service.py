@@ -190,3 +190,38 @@ def test_two_servers_cannot_share_a_file(gearbridge_server: GearbridgeServer, st
     second = start_process(GEARBRIDGE, "server", "--port", str(free_port()), "--store", gearbridge_server.store)
     assert second.wait() == 1
     assert "in use by another gearbridge server" in second.stderr
+
+
+def test_sigusr1_finishes_the_job_in_hand_and_leaves_the_rest_to_the_next_server(
+    gearbridge_server: GearbridgeServer,
+) -> None:
+    server = gearbridge_server
+    assert server.process is not None
+    with WireClient(server.port) as client, WireClient(server.port) as worker:
+        handles = [client.ask("SUBMIT_JOB_BG", "f", "", str(number))[1] for number in range(3)]
+        worker.send("CAN_DO", "f")
+        assert worker.ask("GRAB_JOB")[1] == handles[0]
+        server.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: not connects(server.port), what="the server to stop listening")
+        assert client.ask("ECHO_REQ", "still served") == ("ECHO_RES", "still served")
+        worker.send("WORK_COMPLETE", handles[0], "")
+        assert server.process.wait() == 0
+    server.restart()
+    assert [line.split("\t")[0] for line in server.admin("show jobs")] == handles[1:]
+
+
+def test_sigusr1_ends_an_idle_server_at_once(gearbridge_server: GearbridgeServer) -> None:
+    assert gearbridge_server.process is not None
+    with WireClient(gearbridge_server.port) as idle:
+        idle.ask("ECHO_REQ", "")
+        gearbridge_server.process.send_signal(signal.SIGUSR1)
+        assert gearbridge_server.process.wait() == 0
+
+
+def connects(port: int) -> bool:
+    """Whether somebody listens on this port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+    except ConnectionRefusedError:
+        return False
+    return True
