@@ -7,6 +7,26 @@
 \i gearbridge/schema.sql
 \i gearbridge/tables.sql
 
+-- Group: who may do what
+-- Nobody but the owner may call anything until an administrator grants it:
+--     SELECT gearbridge.grant_submit('application', 'mail_*');
+\i gearbridge/role_right.sql
+\i gearbridge/_right_of.sql
+\i gearbridge/_owner.sql
+\i gearbridge/_is_ours.sql
+\i gearbridge/_apply_rights.sql
+\i gearbridge/_role_right_changed.sql
+\i gearbridge/_grant.sql
+\i gearbridge/_revoke.sql
+\i gearbridge/grant_submit.sql
+\i gearbridge/revoke_submit.sql
+\i gearbridge/grant_monitor.sql
+\i gearbridge/revoke_monitor.sql
+\i gearbridge/grant_admin.sql
+\i gearbridge/revoke_admin.sql
+\i gearbridge/may_submit.sql
+\i gearbridge/_demand_submit.sql
+
 -- Group: jobs with the transaction
 \i gearbridge/_check.sql
 \i gearbridge/_priority.sql
@@ -31,3 +51,6 @@
 
 -- Group: about itself
 \i gearbridge/gman_version.sql
+
+-- Group: at the end
+\i gearbridge/finish.sql

@@ -7,7 +7,7 @@
 -- a statement to let PostgreSQL cancel, which not every PostgreSQL allows during a parallel query.
 --
 -- Nobody but the owner may call any of it until an administrator grants it:
---     GRANT EXECUTE ON FUNCTION gearbridge._load(), gman_do_background(text, text, text) TO application;
+--     SELECT gearbridge.grant_submit('application', 'mail_*');
 
 -- Group: the Python behind it
 -- The client that Python programs use, embedded as it is; nothing needs to be installed into the server's Python.
@@ -40,3 +40,6 @@
 \i gearbridge_direct/gman_server_status.sql
 \i gearbridge_direct/gman_server_workers.sql
 \i gearbridge_direct/gman_server_jobs.sql
+
+-- Group: at the end
+\i gearbridge_direct/finish.sql

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast as python
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,9 @@ def _sql_of(function: SqlFunction) -> Iterator[str]:
     if function.language == "sql":
         yield function.body
     elif function.language == "plpgsql":
-        declared = f"CREATE FUNCTION f({', '.join(function.parameters)}) RETURNS {function.returns or 'void'}"
+        # The parser knows the types of PostgreSQL and no others, so a type of our own becomes text.
+        parameters = (re.sub(r"\bgearbridge\.\w+", "text", one) for one in function.parameters)
+        declared = f"CREATE FUNCTION f({', '.join(parameters)}) RETURNS {function.returns or 'void'}"
         tree = json.loads(pglast.parser.parse_plpgsql_json(f"{declared} LANGUAGE plpgsql AS {_quoted(function.body)}"))
         yield from _plpgsql_queries(tree)
     elif function.language.startswith("plpython"):

@@ -22,13 +22,12 @@ This page is made from the functions' own signatures and comments by `python -m 
 psql shows the same with `\\df+ gman_*`.
 
 Two extensions hold them. `gearbridge` is PL/pgSQL only, and any owner of a database may create it.
-`gearbridge_direct` calls job servers from PL/Python; a superuser creates it, and grants its functions to those who
-shall use them:
+`gearbridge_direct` calls job servers from PL/Python; a superuser creates it. Nobody else may call anything of either
+until it is granted to him:
 
 ```sql
 CREATE EXTENSION gearbridge_direct CASCADE;
-GRANT EXECUTE ON FUNCTION gearbridge._load(), gman_do_background(text, text, text) TO application;
-GRANT EXECUTE ON FUNCTION gman_servers_set(text) TO application;
+SELECT gearbridge.grant_submit('application', 'mail_*');
 ```
 
 Whoever may call `gman_servers_set` may make the database's machine connect to any address.

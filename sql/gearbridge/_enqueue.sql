@@ -1,6 +1,6 @@
--- One INSERT, whose plan is as good on a full table as on an empty one. Whoever gets here was allowed to by the caller.
+-- One INSERT, whose plan is as good on a full table as on an empty one. The type of `function` asks whether the caller may.
 CREATE FUNCTION gearbridge._enqueue(
-    function text,
+    function gearbridge.submittable,
     payload bytea,
     unique_key text,
     priority text,
@@ -9,20 +9,20 @@ CREATE FUNCTION gearbridge._enqueue(
     keep_result boolean
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
-    stored_function CONSTANT text := replace(_enqueue.function, '\', '\\');
-    stored_key CONSTANT text := replace(coalesce(_enqueue.unique_key, ''), '\', '\\');
+    stored_function CONSTANT text := pg_catalog.replace(_enqueue.function, '\', '\\');
+    stored_key CONSTANT text := pg_catalog.replace(coalesce(_enqueue.unique_key, ''), '\', '\\');
     stored_priority smallint := CASE _enqueue.priority WHEN 'normal' THEN 1 WHEN 'high' THEN 0 WHEN 'low' THEN 2 END;
     due bigint := 0;
     found_handle text;
 BEGIN
     -- What is nearly always the case is asked here: a function call is a good part of what an INSERT costs.
     IF (
-        octet_length(_enqueue.function) BETWEEN 1 AND 512 AND octet_length(stored_key) <= 255
+        pg_catalog.octet_length(_enqueue.function) BETWEEN 1 AND 512 AND pg_catalog.octet_length(stored_key) <= 255
         AND coalesce(_enqueue.max_attempts, 0) >= 0 AND _enqueue.payload IS NOT NULL
     ) IS NOT TRUE THEN
         PERFORM gearbridge._check(_enqueue.function, _enqueue.payload IS NULL, _enqueue.unique_key, _enqueue.max_attempts);
@@ -41,8 +41,8 @@ BEGIN
         SELECT
             next.id, 'S:' || next.id, stored_function, stored_key, stored_priority, _enqueue.payload, due, 0, '',
             1, coalesce(_enqueue.max_attempts, 0), coalesce(_enqueue.keep_result, false)::integer,
-            floor(extract(epoch FROM clock_timestamp())), session_user
-        FROM nextval('gearbridge.gearbridge_job_id_seq') AS next (id)
+            pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp())), session_user
+        FROM pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS next (id)
         ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key <> '' DO NOTHING
         RETURNING job.handle INTO found_handle;
         IF found_handle IS NULL THEN
@@ -52,17 +52,17 @@ BEGIN
         -- Neither inserted nor found: the one in the way was finished in between.
         EXIT WHEN found_handle IS NOT NULL;
     END LOOP;
-    IF NOT pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
+    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
         PERFORM gearbridge._ring();
     END IF;
     RETURN found_handle;
 END
 $function$;
 
-COMMENT ON FUNCTION gearbridge._enqueue(text, bytea, text, text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION gearbridge._enqueue(gearbridge.submittable, bytea, text, text, timestamptz, integer, boolean) IS
 $comment$Put one job into the job table and return its handle; what the gman_enqueue functions have in common.
 
 Example: SELECT gearbridge._enqueue('resize', 'cat.jpg', NULL, 'normal', NULL, NULL, NULL);
 ROLLBACK takes the job back.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gearbridge._enqueue(text, bytea, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION gearbridge._enqueue(gearbridge.submittable, bytea, text, text, timestamptz, integer, boolean) FROM PUBLIC;

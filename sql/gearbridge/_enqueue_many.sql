@@ -1,6 +1,6 @@
 -- One INSERT for all. With unique keys, which may meet each other and others' jobs, one for each.
 CREATE FUNCTION gearbridge._enqueue_many(
-    function text,
+    function gearbridge.submittable,
     payloads bytea[],
     unique_keys text[],
     priority text,
@@ -9,29 +9,29 @@ CREATE FUNCTION gearbridge._enqueue_many(
     keep_result boolean
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
-    stored_function CONSTANT text := replace(_enqueue_many.function, '\', '\\');
+    stored_function CONSTANT text := pg_catalog.replace(_enqueue_many.function, '\', '\\');
     stored_priority CONSTANT smallint := gearbridge._priority(_enqueue_many.priority);
     stored_attempts CONSTANT integer := coalesce(_enqueue_many.max_attempts, 0);
     stored_keep CONSTANT smallint := coalesce(_enqueue_many.keep_result, false)::integer;
     due CONSTANT bigint := gearbridge._due(_enqueue_many.run_at);
-    seconds CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()));
+    seconds CONSTANT bigint := pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()));
     handles text[];
 BEGIN
-    IF array_ndims(_enqueue_many.payloads) > 1 THEN
+    IF pg_catalog.array_ndims(_enqueue_many.payloads) > 1 THEN
         RAISE array_subscript_error USING MESSAGE = 'the payloads must be an array of one dimension';
     END IF;
     PERFORM gearbridge._check(
         _enqueue_many.function,
-        _enqueue_many.payloads IS NULL OR array_position(_enqueue_many.payloads, NULL) IS NOT NULL,
+        _enqueue_many.payloads IS NULL OR pg_catalog.array_position(_enqueue_many.payloads, NULL) IS NOT NULL,
         NULL, _enqueue_many.max_attempts
     );
     IF _enqueue_many.unique_keys IS NOT NULL THEN
-        IF cardinality(_enqueue_many.unique_keys) <> cardinality(_enqueue_many.payloads) THEN
+        IF pg_catalog.cardinality(_enqueue_many.unique_keys) <> pg_catalog.cardinality(_enqueue_many.payloads) THEN
             RAISE array_subscript_error USING MESSAGE = 'there must be as many unique keys as payloads';
         END IF;
         RETURN ARRAY(
@@ -39,7 +39,7 @@ BEGIN
                 _enqueue_many.function, one.payload, one.unique_key, _enqueue_many.priority, _enqueue_many.run_at,
                 _enqueue_many.max_attempts, _enqueue_many.keep_result
             )
-            FROM ROWS FROM (unnest(_enqueue_many.payloads), unnest(_enqueue_many.unique_keys)) WITH ORDINALITY
+            FROM ROWS FROM (pg_catalog.unnest(_enqueue_many.payloads), pg_catalog.unnest(_enqueue_many.unique_keys)) WITH ORDINALITY
                 AS one (payload, unique_key, place)
             ORDER BY one.place
         );
@@ -53,23 +53,23 @@ BEGIN
             one.id, 'S:' || one.id, stored_function, '', stored_priority, one.payload, due, 0, '',
             1, stored_attempts, stored_keep, seconds, session_user
         FROM (
-            SELECT nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload
-            FROM unnest(_enqueue_many.payloads) AS each (payload)
+            SELECT pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload
+            FROM pg_catalog.unnest(_enqueue_many.payloads) AS each (payload)
         ) AS one
         RETURNING job.handle
     )
-    SELECT coalesce(array_agg(put.handle::text), '{}') INTO handles FROM put;
-    IF NOT pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
+    SELECT coalesce(pg_catalog.array_agg(put.handle::text), '{}') INTO handles FROM put;
+    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
         PERFORM gearbridge._ring();
     END IF;
     RETURN handles;
 END
 $function$;
 
-COMMENT ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION gearbridge._enqueue_many(gearbridge.submittable, bytea[], text[], text, timestamptz, integer, boolean) IS
 $comment$Put a job for each payload into the job table; what the gman_enqueue_many functions have in common.
 
 Example: SELECT gearbridge._enqueue_many('resize', '{cat.jpg}', NULL, 'normal', NULL, NULL, NULL);
 ROLLBACK takes the jobs back.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION gearbridge._enqueue_many(gearbridge.submittable, bytea[], text[], text, timestamptz, integer, boolean) FROM PUBLIC;

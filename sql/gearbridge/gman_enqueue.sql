@@ -8,7 +8,7 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
@@ -42,7 +42,7 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
@@ -76,7 +76,7 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN

@@ -8,7 +8,7 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
@@ -40,7 +40,7 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
@@ -72,7 +72,7 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN

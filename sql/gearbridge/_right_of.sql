@@ -1,0 +1,38 @@
+-- The one list of who needs what. What is not in it, nobody but its owner may use.
+CREATE FUNCTION gearbridge._right_of(OUT name text, OUT rights text[])
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+SELECT one, '{submit,admin}'::text[]
+FROM unnest('{
+    gman_enqueue, gman_enqueue_many, gman_enqueue_row, _enqueue, _enqueue_many, _demand_submit,
+    gman_do, gman_do_high, gman_do_low, gman_do_all, gman_sum, _sum_add, _sum_do,
+    gman_do_background, gman_do_high_background, gman_do_low_background, gman_do_background_many,
+    gman_servers_set, gman_wait
+}'::text[]) AS one
+UNION ALL
+SELECT one, '{submit,monitor,admin}'
+FROM unnest('{
+    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result
+}'::text[]) AS one
+UNION ALL
+SELECT one, '{monitor,admin}'
+FROM unnest('{
+    gman_server_status, gman_server_workers, gman_server_jobs, gman_jobs, gman_queues
+}'::text[]) AS one
+UNION ALL
+SELECT one, '{admin}'
+FROM unnest('{
+    grant_submit, grant_monitor, grant_admin, revoke_submit, revoke_monitor, revoke_admin, role_right,
+    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry
+}'::text[]) AS one
+$function$;
+
+COMMENT ON FUNCTION gearbridge._right_of() IS
+$comment$Which of the rights submit, monitor and admin lets a role use a function, table or view of ours, by its name.
+
+Example: SELECT name FROM gearbridge._right_of() WHERE 'monitor' = ANY (rights);
+ROLLBACK changes nothing about it: it only reads.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge._right_of() FROM PUBLIC;

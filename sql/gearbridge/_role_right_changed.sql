@@ -1,0 +1,28 @@
+CREATE FUNCTION gearbridge._role_right_changed()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM gearbridge._apply_rights(OLD.role);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM gearbridge._apply_rights(NEW.role);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge._role_right_changed() IS
+$comment$The trigger that makes privileges of the rows in gearbridge.role_right, those of a restored dump too.
+
+Example: INSERT INTO gearbridge.role_right VALUES ('application', 'submit', 'mail_*');
+ROLLBACK takes it back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge._role_right_changed() FROM PUBLIC;
+
+CREATE TRIGGER apply AFTER INSERT OR UPDATE OR DELETE ON gearbridge.role_right
+FOR EACH ROW EXECUTE FUNCTION gearbridge._role_right_changed();
+
+COMMENT ON TRIGGER apply ON gearbridge.role_right IS 'The privileges follow the rows.';

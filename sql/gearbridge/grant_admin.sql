@@ -1,0 +1,18 @@
+CREATE FUNCTION gearbridge.grant_admin(role name)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gearbridge._grant(role, 'admin', '*');
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge.grant_admin(name) IS
+$comment$Let a role do everything: submit and monitor, cancel jobs, decide which job servers may be reached, and grant and
+take back these rights. Raises 42704 for a role that does not exist.
+
+Example: SELECT gearbridge.grant_admin('operator');
+ROLLBACK takes it back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge.grant_admin(name) FROM PUBLIC;

@@ -1,0 +1,18 @@
+CREATE FUNCTION gearbridge.grant_monitor(role name)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gearbridge._grant(role, 'monitor', '*');
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge.grant_monitor(name) IS
+$comment$Let a role see the jobs, queues and workers, in the job table and on the job servers, and submit nothing.
+Raises 42704 for a role that does not exist.
+
+Example: SELECT gearbridge.grant_monitor('watcher');
+ROLLBACK takes it back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge.grant_monitor(name) FROM PUBLIC;

@@ -1,0 +1,6 @@
+-- Who may use gearbridge may use what has come with this, as far as it was granted.
+DO $finish$
+BEGIN
+    PERFORM gearbridge._apply_rights(role) FROM (SELECT DISTINCT role FROM gearbridge.role_right) AS granted;
+END
+$finish$;
