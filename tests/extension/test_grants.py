@@ -64,10 +64,20 @@ def test_a_role_is_confined_to_the_functions_that_match(database: Database, admi
             value(app, "SELECT gman_enqueue('100%', 'x')")
 
 
-def test_the_inner_function_is_no_way_round(database: Database, admin: Session, role: str) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "gman_enqueue_many('b', '{x}'::text[])",
+        "gearbridge._enqueue('b', 'x', NULL, NULL, NULL, NULL, NULL)",
+        "gearbridge._enqueue_many('b', '{x}', NULL, NULL, NULL, NULL, NULL)",
+    ],
+)
+def test_there_is_no_way_round(database: Database, admin: Session, role: str, call: str) -> None:
     admin.execute("SELECT gearbridge.grant_submit(%s, 'a')", (role,))
-    with database.connect(role) as app, pytest.raises(errors.InsufficientPrivilege, match='function "b"'):
-        value(app, "SELECT gearbridge._enqueue('b', 'x'::bytea, NULL, NULL, NULL, NULL, NULL)")
+    with database.connect(role) as app:
+        with pytest.raises(errors.InsufficientPrivilege, match='function "b"'):
+            value(app, f"SELECT {call}")
+        assert value(app, "SELECT " + call.replace("'b'", "'a'"))
 
 
 def test_a_security_definer_function_acts_in_its_owners_name(database: Database, admin: Session, role: str) -> None:
