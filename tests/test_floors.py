@@ -24,6 +24,7 @@ FLOORS = {
     "stores": 2,
     "server": 3,
     "client": 3,
+    "moving": 3,
     "extension": 4,
     "sqlite": 4,
     "bench": 4,
@@ -35,7 +36,15 @@ FLOORS = {
 
 #: What a pure module may not know: sockets, threads, clocks, chance, logs.
 IMPURE = {"asyncio", "socket", "selectors", "threading", "time", "datetime", "random", "secrets", "logging", "os"}
-PURE = ["wire/*.py", "core/*.py", "client/session.py", "client/worker_session.py", "records.py", "errors.py"]
+PURE = [
+    "wire/*.py",
+    "core/*.py",
+    "client/session.py",
+    "client/worker_session.py",
+    "moving/lines.py",
+    "records.py",
+    "errors.py",
+]
 
 #: What is embedded in PostgreSQL, whose Python may be old: the extension's own list of it.
 _LIST = (ROOT / "sql" / "gearbridge_direct" / "_modules.sql").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`gearbridge db`: the extensions in a PostgreSQL database. What happens is the extension package's business."""
+"""`gearbridge db`: the extensions in a PostgreSQL database; the jobs of stores are in db_move."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from gearbridge.cli.db_move import export_command, import_command
 from gearbridge.extension import install as extension
 
 _database = click.option(
@@ -24,7 +25,11 @@ def _report(line: str) -> None:
 
 @click.group("db")
 def command() -> None:
-    """Install the gman_* functions into a PostgreSQL database, look after them, take them out again."""
+    """Install the gman_* functions into a PostgreSQL database; move the jobs of stores."""
+
+
+command.add_command(export_command)
+command.add_command(import_command)
 
 
 @command.command()

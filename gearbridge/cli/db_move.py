@@ -1,0 +1,124 @@
+"""`gearbridge db export` and `gearbridge db import`: the jobs of a store as lines of JSON, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from gearbridge.errors import ConfigurationError
+from gearbridge.moving.lines import job_of, line_of
+from gearbridge.moving.transfer import export_jobs, import_jobs, open_store
+from gearbridge.stores.registry import FORMS, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gearbridge.records import StoredJob
+
+#: Seconds between two lines about how far it is.
+_REPORT_EVERY = 2.0
+
+_store = click.option(
+    "--store",
+    metavar="URL",
+    required=True,
+    envvar="GEARBRIDGE_STORE",
+    show_envvar=True,
+    help=f"The store, as the server is given it: {' or '.join(FORMS[1:])}.",
+)
+
+
+@click.command("export")
+@_store
+@click.argument("file", metavar="FILE")
+def export_command(store: str, file: str) -> None:
+    """Write the jobs of a store to FILE, - for standard output, one JSON object a line, in order of submission.
+
+    The store stays as it is. No server may be using it meanwhile. FILE appears when it is complete.
+
+    \b
+    Examples:
+      gearbridge db export --store sqlite:///jobs.db jobs.jsonl
+      gearbridge db export --store sqlite:///jobs.db - | gzip > jobs.jsonl.gz
+    """
+    with open_store(store, existing=True) as opened, _output(file) as output:
+        count = export_jobs(opened, lambda job: output.write(line_of(job)), _Progress("exported").show)
+    click.echo(f"exported {_jobs(count)} from {shown(store)}", err=True)
+
+
+@click.command("import")
+@_store
+@click.argument("file", metavar="FILE")
+def import_command(store: str, file: str) -> None:
+    """Put the jobs in FILE, - for standard input, into a store, as `gearbridge db export` wrote them.
+
+    Jobs keep their handles, and come after those that the store has. A job whose handle is in the store already is left
+    out, so an import that was cut short can be run again. No server may be using the store meanwhile.
+
+    \b
+    Examples:
+      gearbridge db import --store postgresql:///shop jobs.jsonl
+      gearbridge db export --store sqlite:///jobs.db - | gearbridge db import --store postgresql:///shop -
+    """
+    with _input(file) as lines, open_store(store) as opened:
+        done = import_jobs(opened, _read(lines, file), _Progress("imported").show)
+    left_out = f"; {_jobs(done.present)} left out, whose handles are there already" if done.present else ""
+    click.echo(f"imported {_jobs(done.new)} into {shown(store)}{left_out}", err=True)
+
+
+class _Progress:
+    """A line on standard error every few seconds."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self._next = time.monotonic() + _REPORT_EVERY
+
+    def show(self, count: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _REPORT_EVERY
+            click.echo(f"{self._word} {_jobs(count)} so far", err=True)
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job" if count == 1 else f"{count:,} jobs"
+
+
+def _read(lines: IO[bytes], file: str) -> Iterator[StoredJob]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield job_of(line)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{file}, line {number}: {error}; the jobs before it are in") from error
+
+
+def _input(file: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if file == "-":
+        return contextlib.nullcontext(sys.stdin.buffer)
+    try:
+        return open(file, "rb")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _output(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    unfinished = f"{file}.part"
+    try:
+        with open(unfinished, "wb") as output:
+            yield output
+            output.flush()
+            os.fsync(output.fileno())
+        os.replace(unfinished, file)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
