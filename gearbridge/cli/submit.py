@@ -1,16 +1,24 @@
-"""`gearbridge submit`: one job, waited for or not."""
+"""`gearbridge submit`: jobs, waited for or not. It can do all that the `gearman` tool can as a client."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option
+from gearbridge.cli.running import pid_file_at, pid_file_option
 from gearbridge.client.client import Client
+from gearbridge.errors import JobError
 from gearbridge.records import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -29,8 +37,16 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 @click.command("submit", epilog=STATUSES)
-@click.argument("function", callback=as_name)
-@click.argument("payload", default="", callback=as_bytes)
+@click.argument("words", nargs=-1, metavar="FUNCTION [PAYLOAD]...")
+@click.option(
+    "--function",
+    "-f",
+    "functions",
+    multiple=True,
+    callback=as_name,
+    metavar="FUNCTION",
+    help="Submit to this function, and to each other one so given. Then all arguments are payloads.",
+)
 @click.option("--background", "-b", is_flag=True, help="Do not wait for the job; print its handle.")
 @click.option(
     "--unique",
@@ -47,6 +63,8 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     show_default=True,
     help="Jobs of a higher priority are done first.",
 )
+@click.option("--high", "-I", "priority", flag_value="high", help="The same as --priority high.")
+@click.option("--low", "-L", "priority", flag_value="low", help="The same as --priority low.")
 @click.option(
     "--at",
     "run_at",
@@ -54,70 +72,113 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_read_time,
     help="Not before this time: +SECONDS, seconds since 1970, or 2026-12-24T18:00 (local time). Implies --background.",
 )
+@click.option("--whole-lines", "-n", "lines", flag_value="whole", help="A job for each line of standard input.")
+@click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
+@click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
+@pid_file_option
 @servers_option
 @seconds_option("--timeout", "-t", help="Give up after this time. [default: wait as long as the job takes]")
 def command(
-    function: bytes,
-    payload: bytes,
+    words: tuple[str, ...],
+    functions: tuple[bytes, ...],
     background: bool,
     unique_key: bytes | None,
     priority: str,
     run_at: float | None,
+    lines: str | None,
+    prefix: bool,
+    pid_file: Path | None,
     servers: tuple[str, ...],
     timeout: float | None,
 ) -> None:
     """Submit a job of FUNCTION with PAYLOAD, wait for it, and print its result as it is.
 
-    A PAYLOAD of - is read from standard input; none is an empty one. What the worker sends ahead is printed as it
-    comes; its warnings and, on a terminal, its progress go to standard error.
+    A PAYLOAD of - is read from standard input; none is an empty one; each of several is a job of its own. What the
+    worker sends ahead is printed as it comes; its warnings and, on a terminal, its progress go to standard error.
 
     \b
     Examples:
       gearbridge submit reverse hello
       gearbridge submit resize - < picture.jpg > thumbnail.jpg
       gearbridge submit --background --unique user-7 send_mail '{"to": 7}'
+      gearbridge submit -N -P -f word_count -f spell < pages
     """
-    if payload == b"-":
-        payload = sys.stdin.buffer.read()
+    names, payloads = _read_words(functions, words)
+    if lines and payloads:
+        raise click.UsageError("the payloads are either arguments or the lines of standard input")
     urgency = Priority[priority.upper()]
     if run_at is not None and urgency is not Priority.NORMAL:
         raise click.UsageError("a job with --at has normal priority; the protocol knows no other")
-    reply_timeout = 60.0 if timeout is None else timeout
-    with Client(servers, reply_timeout=reply_timeout) as client:
-        if background or run_at is not None:
-            handle = client.do_background(function, payload, unique_key, priority=urgency, run_at=run_at)
-            click.echo(handle)
-            return
-        progress = _Progress()
-        try:
-            result = client.do(
-                function,
-                payload,
-                unique_key,
-                priority=urgency,
-                timeout=timeout,
-                on_data=_write,
-                on_warning=progress.warn,
-                on_status=progress.show,
-            )
-        finally:
-            progress.clear()
-        _write(result)
+    jobs = ((name, payload) for payload in _payloads(payloads, lines) for name in names)
+    all_done = True
+    with (
+        pid_file_at(pid_file),
+        Client(servers, reply_timeout=60.0 if timeout is None else timeout) as client,
+    ):
+        for name, payload in jobs:
+            if background or run_at is not None:
+                handle = client.do_background(name, payload, unique_key, priority=urgency, run_at=run_at)
+                click.echo(handle)
+                continue
+            printer = _Printer(name + b": " if prefix else b"")
+            try:
+                result = client.do(
+                    name,
+                    payload,
+                    unique_key,
+                    priority=urgency,
+                    timeout=timeout,
+                    on_data=printer.write,
+                    on_warning=printer.warn,
+                    on_status=printer.show_progress,
+                )
+                printer.write(result)
+            except JobError as error:
+                printer.clear()
+                click.echo(f"gearbridge: {error}", err=True)
+                all_done = False
+            finally:
+                printer.clear()
+    sys.exit(0 if all_done else 1)
 
 
-def _write(octets: bytes) -> None:
-    sys.stdout.buffer.write(octets)
-    sys.stdout.buffer.flush()
+def _read_words(functions: tuple[bytes, ...], words: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Part the arguments into functions and payloads."""
+    octets = tuple(map(os.fsencode, words))
+    if functions:
+        return functions, octets
+    if not octets:
+        raise click.UsageError("Missing argument 'FUNCTION'.")
+    if not octets[0]:
+        raise click.BadParameter("it cannot be empty", param_hint="'FUNCTION'")
+    return octets[:1], octets[1:]
 
 
-class _Progress:
-    """A line on standard error that is written over, if that is a terminal."""
+def _payloads(payloads: tuple[bytes, ...], lines: str | None) -> Iterator[bytes]:
+    """The jobs' payloads, each when it is there: a line is submitted before the next one is read."""
+    if lines:
+        for line in sys.stdin.buffer:
+            yield line.removesuffix(b"\n") if lines == "bare" else line
+        return
+    for payload in payloads or (b"",):
+        yield sys.stdin.buffer.read() if payload == b"-" else payload
 
-    def __init__(self) -> None:
+
+class _Printer:
+    """One job's results and, where standard error is a terminal, its progress on a line that is written over."""
+
+    def __init__(self, prefix: bytes) -> None:
+        self._prefix = prefix
         self._shown = False
         self._terminal = sys.stderr.isatty()
 
-    def show(self, numerator: int, denominator: int) -> None:
+    def write(self, octets: bytes) -> None:
+        self.clear()
+        if octets:
+            sys.stdout.buffer.write(self._prefix + octets)
+            sys.stdout.buffer.flush()
+
+    def show_progress(self, numerator: int, denominator: int) -> None:
         if self._terminal:
             share = f"{100 * numerator / denominator:.0f} % " if denominator else ""
             sys.stderr.write(f"\r\033[K{share}({numerator}/{denominator})")

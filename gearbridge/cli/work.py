@@ -1,4 +1,4 @@
-"""`gearbridge work`: any command as a Gearman worker."""
+"""`gearbridge work`: any command as a Gearman worker. It can do all that the `gearman` tool can as a worker."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import click
 
 from gearbridge.cli.options import as_name, seconds_option, servers_option
+from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.worker import Worker
 from gearbridge.errors import JobFailed
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from gearbridge.client.job import Job
@@ -40,8 +43,15 @@ class _WorkCommand(click.Command):
 
 
 @click.command("work", cls=_WorkCommand)
-@click.argument("functions", callback=as_name, nargs=-1, required=True, metavar="FUNCTION...")
+@click.argument("functions", callback=as_name, nargs=-1, metavar="FUNCTION...")
+@click.option(
+    "--function", "-f", "more", multiple=True, callback=as_name, metavar="FUNCTION", help="One more FUNCTION."
+)
 @click.option("--count", "-c", type=click.IntRange(1), metavar="N", help="Leave after N jobs. [default: never]")
+@click.option("--whole-lines", "-n", "lines", flag_value="whole", help="Send each line of output ahead as it comes.")
+@click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
+@click.option("--daemon", "-d", is_flag=True, help="Go to the background.")
+@pid_file_option
 @servers_option
 @seconds_option("--timeout", "-t", help="The server takes a job away that takes longer. [default: no limit]")
 @click.option("--client-id", metavar="NAME", help="Name in `gearbridge admin workers`. [default: HOST:PROCESS]")
@@ -49,7 +59,11 @@ class _WorkCommand(click.Command):
 def command(
     ctx: click.Context,
     functions: tuple[bytes, ...],
+    more: tuple[bytes, ...],
     count: int | None,
+    lines: str | None,
+    daemon: bool,
+    pid_file: Path | None,
     servers: tuple[str, ...],
     timeout: float | None,
     client_id: str | None,
@@ -58,7 +72,7 @@ def command(
 
     COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION and
     GEARBRIDGE_UNIQUE_KEY in its environment. Its standard output is the result; an exit status other than 0 makes
-    the job fail. Without COMMAND each payload is printed on a line.
+    the job fail, and what it wrote goes ahead of that as data. Without COMMAND each payload is printed on a line.
 
     SIGTERM or Ctrl-C: finish the job in hand, then leave. A second time: leave at once, and the server gives the job to
     another worker.
@@ -68,6 +82,9 @@ def command(
       gearbridge work reverse -- rev
       gearbridge work resize thumbnail -- sh -c 'convert - -resize 200 jpg:-'
     """
+    functions += more
+    if not functions:
+        raise click.UsageError("Missing argument 'FUNCTION...'.")
     argv: list[str] | None = ctx.meta.get(_AFTER_DASHES)
     if argv is not None and not argv:
         raise click.UsageError("there is no COMMAND behind --")
@@ -79,28 +96,51 @@ def command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--client-id") from error
     for function in functions:
-        worker.register(function, _Runner(argv) if argv else _print, timeout)
-    _stop_on_signals(worker)
+        worker.register(function, _Runner(argv, lines) if argv else _print, timeout)
     names = ", ".join(os.fsdecode(function) for function in functions)
     click.echo(f"gearbridge: working for {names} on {', '.join(worker.servers)}", err=True)
-    worker.work(count)
+    if daemon:
+        detach()
+    _stop_on_signals(worker)
+    with pid_file_at(pid_file):
+        worker.work(count)
 
 
 class _Runner:
-    """Does a job by running a command."""
+    """Does a job by running a command. `lines`: whether each line of output goes ahead, "whole" or "bare"."""
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, argv: list[str], lines: str | None) -> None:
         self._argv = argv
+        self._lines = lines
 
     def __call__(self, job: Job) -> bytes:
-        # In a process group of its own, because Ctrl-C goes to the whole group of the terminal.
-        done = subprocess.run(
-            self._argv, input=job.payload, stdout=subprocess.PIPE, env=_environment(job), process_group=0, check=False
-        )
-        if done.returncode:
-            what = f"status {done.returncode}" if done.returncode > 0 else signal.Signals(-done.returncode).name
+        with tempfile.TemporaryFile() as payload:  # not a pipe: the command may write before it has read
+            payload.write(job.payload)
+            payload.seek(0)
+            # In a process group of its own, because Ctrl-C goes to the whole group of the terminal.
+            with subprocess.Popen(
+                self._argv, stdin=payload, stdout=subprocess.PIPE, env=_environment(job), process_group=0
+            ) as process:
+                try:
+                    result = self._take_output(process, job)
+                except BaseException:  # a second signal, or a lost connection: the job is another worker's now
+                    os.killpg(process.pid, signal.SIGKILL)
+                    raise
+        if process.returncode:
+            status = process.returncode
+            what = f"status {status}" if status > 0 else signal.Signals(-status).name
+            if result:
+                job.send_data(result)
             raise JobFailed(job.handle, f"{shlex.join(self._argv)} ended with {what}")
-        return done.stdout
+        return result
+
+    def _take_output(self, process: subprocess.Popen[bytes], job: Job) -> bytes:
+        assert process.stdout is not None
+        if self._lines is None:
+            return process.stdout.read()
+        for line in process.stdout:
+            job.send_data(line.removesuffix(b"\n") if self._lines == "bare" else line)
+        return b""
 
 
 def _environment(job: Job) -> dict[str, str]:
