@@ -9,6 +9,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
 from .jobs import UNKNOWN_PROGRESS
+from .schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ MAX_DUE = 9_000_000_000_000
 UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
 FUNCTION_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Function name too large")
 BAD_EPOCH = error(b"INVALID_ARGUMENT", b"Due time is not a number of seconds since 1970")
+BAD_SCHEDULE = error(b"INVALID_ARGUMENT", b"Schedule names no time that ever comes")
 UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given option")
 
 
@@ -49,6 +51,7 @@ class ClientCommands:
             commands.SUBMIT_JOB_HIGH_BG: self._submitter(high, background=True),
             commands.SUBMIT_JOB_LOW_BG: self._submitter(low, background=True),
             commands.SUBMIT_JOB_EPOCH: self._submit_epoch,
+            commands.SUBMIT_JOB_SCHED: self._submit_sched,
             commands.SUBMIT_REDUCE_JOB: self._reduce_submitter(background=False),
             commands.SUBMIT_REDUCE_JOB_BACKGROUND: self._reduce_submitter(background=True),
             commands.GET_STATUS: self._get_status,
@@ -85,6 +88,19 @@ class ClientCommands:
             peer.send(BAD_EPOCH)
             return
         self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=True, due=max(0, due))
+
+    def _submit_sched(self, peer: Peer, args: Sequence[bytes]) -> None:
+        # gearmand: "Command not expected". Here: in background, once, at the next time that matches.
+        name, unique_key, *fields, payload = args
+        if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
+            peer.send(_too_large(unique_key))
+            return
+        try:
+            schedule = parse_schedule(fields)
+        except ValueError:
+            peer.send(BAD_SCHEDULE)
+            return
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=True, schedule=schedule)
 
     def _reduce_submitter(self, *, background: bool) -> Handler:
         def submit_reduce_job(peer: Peer, args: Sequence[bytes]) -> None:

@@ -22,6 +22,7 @@ from .client_commands import ClientCommands
 from .lifecycle import JobLifecycle
 from .peer import Peer
 from .retiring import is_idle, retire
+from .ticking import tick
 from .worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Engine:
 
         `now` is in seconds on a clock that never steps, `wall` in seconds since 1970.
         """
-        return self.lifecycle.tick(now, wall)
+        return tick(self.lifecycle, now, wall)
 
     def take_dirty(self) -> list[Peer]:
         """The peers that have bytes to send or are to be closed, each once. Closed peers are left out."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .peer import Peer
+    from .schedule import Schedule
     from .settings import Settings
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
@@ -40,6 +41,7 @@ class JobLifecycle:
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
         self.retiring = False  # what the store keeps is left to the next server
         self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
+        self.unplanned: list[tuple[Job, Schedule]] = []  # their due time is found at the next tick
         self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = settings.first_number - 1
 
@@ -56,6 +58,7 @@ class JobLifecycle:
         background: bool,
         due: int = 0,
         reducer: bytes = b"",
+        schedule: Schedule | None = None,
     ) -> None:
         """Admit a job, or join the unfinished one with the same unique key; the peer gets or is promised its reply."""
         queue = self.queue
@@ -76,6 +79,12 @@ class JobLifecycle:
         queue.add(function, job, key)
         if background:
             job.background = True
+            if schedule is not None:
+                self.unplanned.append((job, schedule))
+                self.wants_tick = True
+                job.ticket = Ticket()
+                peer.hold(job.ticket)
+                return
             if self.durable:
                 self._store(peer, job)
                 return
@@ -233,27 +242,6 @@ class JobLifecycle:
             function.workers.pop(peer, None)
         peer.functions.clear()
         peer.turn = 0
-
-    # Time.
-
-    def tick(self, now: float, wall: float) -> float | None:
-        """Do what is due; return in how many seconds something will be, None for never.
-
-        `now` is in seconds on a clock that never steps, `wall` in seconds since 1970.
-        """
-        self.wants_tick = False
-        for job in self.deadlines.expired(now):
-            self.lose(job)
-        for job in self.queue.due_jobs(wall):
-            self.wake(self.queue.functions[job.function])
-        pauses: list[float] = []
-        deadline = self.deadlines.next()
-        if deadline is not None:
-            pauses.append(deadline - now)
-        due = self.queue.next_due()
-        if due is not None:
-            pauses.append(due - wall)
-        return max(0.0, min(pauses)) if pauses else None
 
     # Inside.
 

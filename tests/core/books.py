@@ -90,6 +90,8 @@ class Books:
 
     def finish(self) -> None:
         """Let the store catch up: what it holds then is exactly the background jobs."""
+        if self.talk.engine.wants_tick:
+            self.talk.tick()  # as a shell does: a scheduled job is stored once the time is known
         self._end(refuse=False)
         while self.talk.engine.journal:
             self.group = self.talk.begin_commit()
