@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so t
     from collections.abc import Callable, Sequence
     from typing import Optional
 
+    import gearbridge_pg_clients as clients
     from gearbridge_pg_errors import SqlError, not_text, null_argument, printable, sql_error
     from gearbridge_pg_session import SessionClient
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so t
     StatusRow = tuple[bool, bool, int, int, Optional[float], Optional[int]]
 else:
     from . import errors
+    from . import gearbridge_pg_clients as clients
     from .gearbridge_pg_errors import SqlError, not_text, null_argument, printable, sql_error
-    from .gearbridge_pg_session import SessionClient
     from .records import Priority
 
 _PRIORITIES = {"high": Priority.HIGH, "normal": Priority.NORMAL, "low": Priority.LOW}
@@ -41,37 +42,26 @@ _PRIORITIES = {"high": Priority.HIGH, "normal": Priority.NORMAL, "low": Priority
 _WHOLE_NUMBER = re.compile(rb"\s*([+-]?[0-9]+)")  # what C's atoi reads
 _EPOCH = "SELECT extract(epoch FROM $1)::pg_catalog.float8 AS seconds"
 
-_client: SessionClient | None = None
-_own: dict[str, SessionClient] = {}  # of functions that have servers of their own
-
 
 def servers_set(servers: str, function: str | None = None) -> bool:
-    """Use these servers from now on, for one function or the others; the connections to the old ones are closed."""
-    global _client  # noqa: PLW0603  a session has one client, and this module is the session's
-    try:
-        client = SessionClient(servers)
-    except errors.ConfigurationError as error:
-        raise sql_error(error) from None
-    if function == "":
-        raise SqlError("22023", "a function name cannot be empty")
-    old = _client if function is None else _own.get(function)
-    if old is not None:
-        old.close()
-    if function is None:
-        _client = client
-    else:
-        _own[function] = client
+    """Use these servers from now on, for one function or the others."""
+    clients.set_servers(servers, function)
     return True
 
 
 def servers() -> str | None:
     """Return the servers as `servers_set` takes them; None where none are set."""
-    return None if _client is None else ",".join(_client.servers)
+    return clients.servers()
+
+
+def allow_servers(servers: str, role: str) -> None:
+    """Allow a role to reach these servers and no others."""
+    clients.allow(servers, role)
 
 
 def ping() -> str:
     """Return the time that an echo takes, as an interval."""
-    client = _client or _no_servers()
+    client = clients.for_questions()
     try:
         return f"{client.ready().ping():.6f} seconds"
     except errors.GearbridgeError as error:
@@ -84,7 +74,7 @@ def do_bytes(
     """Run a job in the foreground and return its result."""
     if function is None or payload is None:
         raise null_argument(function)
-    client = _own.get(function) or _client or _no_servers()
+    client = clients.for_function(function)
     try:
         return client.ready().do(function, payload, unique_key, priority=_PRIORITIES[priority], on_warning=_warn)
     except (errors.GearbridgeError, ValueError) as error:
@@ -99,7 +89,7 @@ def do_text(function: str | None, payload: str | None, unique_key: str | None, p
 def do_all_bytes(function: str | None, payloads: Sequence[object] | None) -> list[bytes]:
     """Run a job for each payload in parallel and return the results."""
     name, all_payloads = _checked(function, payloads)
-    client = _own.get(name) or _client or _no_servers()
+    client = clients.for_function(name)
     try:
         return client.ready().do_all(name, all_payloads, on_warning=_warn)
     except (errors.GearbridgeError, ValueError) as error:
@@ -139,7 +129,7 @@ def do_background(
     """Submit a background job and return its handle."""
     if function is None or payload is None:
         raise null_argument(function)
-    client = _own.get(function) or _client or _no_servers()
+    client = clients.for_function(function)
     try:
         return client.submit(function, payload, unique_key, _PRIORITIES[priority])
     except (errors.GearbridgeError, ValueError) as error:
@@ -152,7 +142,7 @@ def do_background_at(
     """Submit a background job that waits for a point in time, written as PostgreSQL writes it."""
     if function is None or payload is None:
         raise null_argument(function)
-    client = _own.get(function) or _client or _no_servers()
+    client = clients.for_function(function)
     seconds = None if run_at is None else plpy.execute(plpy.prepare(_EPOCH, ["timestamptz"]), [run_at])[0]["seconds"]
     try:
         return client.submit(function, payload, unique_key, run_at=seconds)
@@ -163,7 +153,7 @@ def do_background_at(
 def do_background_many(function: str | None, payloads: Sequence[object] | None) -> list[str]:
     """Submit a background job for each payload and return their handles."""
     name, all_payloads = _checked(function, payloads)
-    client = _own.get(name) or _client or _no_servers()
+    client = clients.for_function(name)
     try:
         return client.ready().do_background_many(name, all_payloads)
     except (errors.GearbridgeError, ValueError) as error:
@@ -182,9 +172,9 @@ def status_by_unique_key(unique_key: str) -> StatusRow:
 
 def _first_known(ask: Callable[[SessionClient], JobStatus]) -> StatusRow:
     """Ask the session's client, then those of single functions, until one knows the job."""
-    clients = [client for client in (_client, *_own.values()) if client is not None] or [_no_servers()]
+    asked = clients.all_clients()
     try:
-        for client in clients:
+        for client in asked:
             found = ask(client.ready())
             if found.known:
                 break
@@ -216,7 +206,7 @@ def server_jobs() -> list[tuple[str, str, bool, bool]]:
 
 def _admin(command: str) -> list[str]:
     """Ask the server that jobs go to; what is not UTF-8, or not in the database's encoding, comes as escapes."""
-    client = _client or _no_servers()
+    client = clients.for_questions()
     try:
         lines = client.ready().admin(command)
     except errors.GearbridgeError as error:
@@ -243,8 +233,3 @@ def _checked(function: str | None, payloads: Sequence[object] | None) -> tuple[s
 
 def _warn(text: bytes) -> None:
     plpy.warning(printable(text.decode("utf-8", "backslashreplace")))
-
-
-def _no_servers() -> SessionClient:
-    hint = "Say where they are: SELECT gman_servers_set('127.0.0.1:4730');"
-    raise SqlError("55000", "no job servers are set in this session", None, hint)

@@ -3,8 +3,8 @@
 Rules of this file:
 1. Every wait lets PostgreSQL look up: running any statement raises what statement_timeout and cancel ask for, and that
    goes out untouched.
-2. A background call that is answered within 20 ms runs no SQL: the settings are read where they matter, which is when a
-   connection is made and when a wait gets long.
+2. A background call that is answered within 20 ms runs no SQL here: the settings are read where they matter, which is
+   when a connection is made and when a wait gets long.
 
 It runs inside PostgreSQL, beside gearbridge_pg.py: Python 3.9 and later, standard library only.
 """

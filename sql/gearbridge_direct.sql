@@ -15,6 +15,9 @@
 \i gearbridge_direct/_load.sql
 
 -- Group: where the job servers are
+\i gearbridge_direct/allowed_servers.sql
+\i gearbridge_direct/allow_servers.sql
+\i gearbridge_direct/forbid_servers.sql
 \i gearbridge_direct/gman_servers_set.sql
 \i gearbridge_direct/gman_servers.sql
 \i gearbridge_direct/gman_ping.sql

@@ -28,9 +28,11 @@ until it is granted to him:
 ```sql
 CREATE EXTENSION gearbridge_direct CASCADE;
 SELECT gearbridge.grant_submit('application', 'mail_*');
+SELECT gearbridge.allow_servers('10.0.0.5:4730', 'application');
 ```
 
-Whoever may call `gman_servers_set` may make the database's machine connect to any address.
+A session reaches the job servers that are allowed to its role and no others: `gman_servers_set` and the parameter
+`pggearman.default_servers` only choose among them. A superuser, and whoever owns the extension, may reach any.
 
 ## Settings
 
@@ -54,6 +56,8 @@ starts on a clean connection. Only the look-up of a host's name cannot be ended 
 | `22021` | the result is not UTF-8 text: use `bytea` |
 | `2202E` | an array of payloads has several dimensions |
 | `22023` | an argument or a setting cannot be used as it is |
+| `42501` | the role may not call this, not submit jobs of this function, or not reach this job server |
+| `42704` | the role to grant to does not exist |
 | `55000` | no job servers are set in this session |
 | `08001` | no job server can be reached; the message names each one and why |
 | `08006` | the connection broke before the answer came; a job may or may not have been accepted |

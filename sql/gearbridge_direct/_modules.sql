@@ -19,6 +19,7 @@ VALUES
 \embed client.client gearbridge/client/client.py
 \embed gearbridge_pg_errors plpython/gearbridge_pg_errors.py
 \embed gearbridge_pg_session plpython/gearbridge_pg_session.py
+\embed gearbridge_pg_clients plpython/gearbridge_pg_clients.py
 \embed gearbridge_pg plpython/gearbridge_pg.py
 $modules$;
 

@@ -8,7 +8,9 @@ return GD["gearbridge"].servers()
 $python$;
 
 COMMENT ON FUNCTION gman_servers() IS
-$comment$The job servers of this session as gman_servers_set() takes them; NULL while none are set.
+$comment$The job servers of this session as gman_servers_set() takes them. While none are set they are those of the parameter
+pggearman.default_servers, or else the first that gearbridge.allow_servers() names for the role, for a role that it is a
+member of, or for everybody; NULL where there are none.
 
 Example: SELECT gman_servers();
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -52,6 +52,8 @@ CALLS = [
     "gman_server_status()",
     "gman_server_workers()",
     "gman_server_jobs()",
+    "gearbridge.allow_servers('127.0.0.1:1')",
+    "gearbridge.forbid_servers()",
     "gearbridge._load()",
     "gearbridge._modules()",
     "gearbridge._sum_add(NULL, 'f', 'x')",
@@ -90,20 +92,86 @@ def test_everybody_may_ask_for_the_version(database: Database, role: str) -> Non
         assert value(db, "SELECT gman_version()")
 
 
-def test_a_granted_role_may_do_that_and_no_more(database: Database, role: str, shared_job_server: JobServer) -> None:
-    with database.connect() as db:
-        granted = "gearbridge._load(), gman_servers_set(text), gman_do_background(text, text, text)"
-        db.execute(f"GRANT EXECUTE ON FUNCTION {granted} TO {role}".encode())
-    with database.connect(role) as db:
-        value(db, "SELECT gman_servers_set(%s)", shared_job_server.address)
-        assert value(db, "SELECT gman_do_background('f', 'x')")
-        for refused in ("gman_do('f', 'x')", "gman_do_background('f', 'x'::bytea)", "gearbridge._modules()"):
-            with pytest.raises(errors.InsufficientPrivilege):
-                value(db, f"SELECT {refused}")
-    with database.connect() as db:
-        db.execute(f"REVOKE EXECUTE ON FUNCTION gman_do_background(text, text, text) FROM {role}".encode())
-    with database.connect(role) as db, pytest.raises(errors.InsufficientPrivilege):
-        value(db, "SELECT gman_do_background('f', 'x')")
+def test_a_granted_role_submits_what_matches_to_what_is_allowed(
+    database: Database, role: str, shared_job_server: JobServer
+) -> None:
+    with database.connect() as admin, database.connect(role) as app:
+        admin.execute("SELECT gearbridge.grant_submit(%s, 'mail_*')", (role,))
+        with pytest.raises(errors.ObjectNotInPrerequisiteState, match="no job servers are set"):
+            value(app, "SELECT gman_do_background('mail_send', 'x')")
+        with pytest.raises(errors.InsufficientPrivilege, match="may not reach job server") as caught:
+            value(app, "SELECT gman_servers_set(%s)", shared_job_server.address)
+        assert "gearbridge.allow_servers()" in (caught.value.diag.message_hint or "")
+        admin.execute("SELECT gearbridge.allow_servers(%s, %s)", (shared_job_server.address, role))
+        assert value(app, "SELECT gman_servers()") == shared_job_server.address
+        handle = value(app, "SELECT gman_do_background('mail_send', 'x')")  # to the servers that are allowed
+        assert value(app, "SELECT known FROM gman_status(%s)", handle)
+        for call in (
+            "gman_do('f', 'x')",
+            "gman_do_background('f', 'x')",
+            "gman_do_background('f', 'x', now())",
+            "gman_do_background_many('f', '{x}'::text[])",
+            "gman_do_all('f', '{x}'::bytea[])",
+            "gman_sum('f', 'x')",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege, match='may not submit jobs of function "f"'):
+                value(app, f"SELECT {call}")
+        for call in ("gearbridge._modules()", "gman_server_status()", "gearbridge.allow_servers('*')"):
+            with pytest.raises(errors.InsufficientPrivilege, match="permission denied"):
+                value(app, f"SELECT {call}")
+        admin.execute("SELECT gearbridge.forbid_servers(%s)", (role,))
+        with pytest.raises(errors.ObjectNotInPrerequisiteState):
+            value(app, "SELECT gman_do_background('mail_send', 'x')")
+        admin.execute("SELECT gearbridge.revoke_submit(%s)", (role,))
+        with pytest.raises(errors.InsufficientPrivilege, match="permission denied"):
+            value(app, "SELECT gman_do_background('mail_send', 'x')")
+
+
+def test_a_parameter_chooses_among_what_is_allowed(database: Database, role: str) -> None:
+    with database.connect() as admin, database.connect(role) as app:
+        admin.execute("SELECT gearbridge.grant_submit(%s)", (role,))
+        admin.execute("SELECT gearbridge.allow_servers('First:1, second:2,[::1]:3')")
+        assert value(app, "SELECT gman_servers()") == "first:1,second:2,[::1]:3"
+        app.execute("SET pggearman.default_servers = 'second:2'")
+        assert value(app, "SELECT gman_servers()") == "second:2"
+        assert value(app, "SELECT gman_servers_set('[::1]:3,FIRST:1')")
+        app.execute("SET pggearman.default_servers = 'evil:2'")
+        for servers in ("evil:2", "second", "first:1,second:3", "*"):
+            with pytest.raises(errors.InsufficientPrivilege, match="may not reach job server"):
+                value(app, "SELECT gman_servers_set(%s)", servers)
+        assert value(app, "SELECT gman_servers()") == "[::1]:3,first:1"
+    with database.connect(role) as app:
+        app.execute("SET pggearman.default_servers = 'evil:2'")
+        with pytest.raises(errors.InsufficientPrivilege, match="may not reach job server evil:2"):
+            value(app, "SELECT gman_do_background('f', 'x')")
+
+
+def test_what_one_role_set_another_of_the_session_does_not_reach(database: Database, role: str) -> None:
+    with database.connect() as admin:
+        admin.execute("SELECT gearbridge.grant_submit(%s)", (role,))
+        admin.execute("SELECT gearbridge.allow_servers('only:1', %s)", (role,))
+        value(admin, "SELECT gman_servers_set('anywhere:1')")
+        admin.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+        with pytest.raises(errors.InsufficientPrivilege, match="may not reach job server anywhere:1") as caught:
+            value(admin, "SELECT gman_do_background('f', 'x')")
+        assert caught.value.diag.message_detail == "It may reach only:1."
+        admin.execute("RESET ROLE")
+        assert value(admin, "SELECT gman_servers()") == "anywhere:1"
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("allow_servers('host:port')", errors.InvalidParameterValue),
+        ("allow_servers('')", errors.InvalidParameterValue),
+        ("allow_servers('host', 'nobody at all')", errors.UndefinedObject),
+    ],
+)
+def test_what_cannot_be_allowed_is_refused(database: Database, call: str, error: type[psycopg.Error]) -> None:
+    with database.connect() as admin:
+        with pytest.raises(error):
+            value(admin, f"SELECT gearbridge.{call}")
+        assert value(admin, "SELECT count(*) FROM gearbridge.allowed_servers") == 0
 
 
 def test_the_callers_search_path_is_never_used(database: Database, shared_job_server: JobServer) -> None:
