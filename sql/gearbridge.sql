@@ -48,6 +48,8 @@
 \i gearbridge/gman_cancel.sql
 \i gearbridge/gman_retry.sql
 \i gearbridge/gman_result.sql
+\i gearbridge/gman_wait.sql
+\i gearbridge/gman_complete.sql
 
 -- Group: about itself
 \i gearbridge/gman_version.sql

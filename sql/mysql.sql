@@ -13,6 +13,7 @@
 \i mysql/gman_cancel.sql
 \i mysql/gman_retry.sql
 \i mysql/gman_result.sql
+\i mysql/gman_complete.sql
 
 -- Group: names that the C functions for MySQL had, and that cannot do here what they did
 \i mysql/gman_do.sql

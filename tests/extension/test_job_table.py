@@ -118,3 +118,42 @@ def test_result_failure_and_retry_are_told_in_sql(database: Database, sql: Sessi
     row = sql.execute("SELECT error, numerator, denominator, finished_at IS NULL FROM gman_jobs").fetchone()
     assert row == (None, 1, 2, False)
     assert not value(sql, "SELECT gman_retry('S:0')")
+
+
+def test_complete_ends_a_job_once_with_the_workers_transaction(sql: Session) -> None:
+    plain = value(sql, "SELECT gman_enqueue('f', 'x')")
+    kept = value(sql, "SELECT gman_enqueue('f', 'x', keep_result => true)")
+    sql.execute("BEGIN")
+    assert value(sql, "SELECT gman_complete(%s)", plain)
+    sql.execute("ROLLBACK")
+    ended = [value(sql, "SELECT gman_complete(%s, 'r')", handle) for handle in (plain, plain, kept, kept)]
+    assert ended == [True, False, True, False]
+    assert sql.execute("SELECT handle, state FROM gman_jobs").fetchall() == [(kept, "done")]
+    assert value(sql, "SELECT gman_result(%s)", kept) == b"r"
+
+
+def test_waiting_ends_with_the_job_or_the_timeout(database: Database, sql: Session, tmp_path: Path) -> None:
+    handle = value(sql, "SELECT gman_enqueue('f', 'x')")
+    assert not value(sql, "SELECT gman_wait(%s, '0.05 s')", handle)
+    with GearbridgeServer(tmp_path, "--store", database.url) as server, working(server.address, f=lambda _: None):
+        assert value(sql, "SELECT gman_wait(%s, '30 s')", handle)
+    assert value(sql, "SELECT gman_wait(%s)", handle)
+
+
+def test_waiting_for_what_cannot_come_is_refused(sql: Session) -> None:
+    sql.execute("BEGIN")
+    handle = value(sql, "SELECT gman_enqueue('f', 'x')")
+    with pytest.raises(errors.ObjectNotInPrerequisiteState, match="cannot begin before the commit"):
+        value(sql, "SELECT gman_wait(%s)", handle)
+    sql.execute("ROLLBACK")
+    sql.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    with pytest.raises(errors.InvalidTransactionState, match="READ COMMITTED"):
+        value(sql, "SELECT gman_wait('S:1')")
+    sql.execute("ROLLBACK")
+
+
+def test_a_wait_is_interrupted_by_statement_timeout(sql: Session) -> None:
+    handle = value(sql, "SELECT gman_enqueue('f', 'x')")
+    sql.execute("SET statement_timeout = '100ms'")
+    with pytest.raises(errors.QueryCanceled):
+        value(sql, "SELECT gman_wait(%s)", handle)

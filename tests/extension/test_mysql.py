@@ -137,6 +137,21 @@ def test_result_failure_retry_and_cancel(sql: Connection, url: str, tmp_path: Pa
     assert (value(sql, "SELECT gman_cancel(%s)", waiting), value(sql, "SELECT gman_cancel(%s)", waiting)) == (1, 0)
 
 
+def test_complete_ends_a_job_once_with_the_workers_transaction(sql: Connection) -> None:
+    plain, kept = enqueue(sql, "f", "x"), enqueue(sql, "f", "x", None, None, None, None, True)
+    sql.begin()
+    assert value(sql, "SELECT gman_complete(%s, NULL)", plain) == 1
+    sql.rollback()
+    assert [value(sql, "SELECT gman_complete(%s, 'r')", handle) for handle in (plain, plain, kept, kept)] == [
+        1,
+        0,
+        1,
+        0,
+    ]
+    assert rows(sql, "SELECT handle, state FROM gman_jobs") == [(kept, "done")]
+    assert value(sql, "SELECT gman_result(%s)", kept) == b"r"
+
+
 def test_who_may_execute_needs_no_right_to_the_table(mariadb: MariaDB, sql: Connection, url: str) -> None:
     database = make_url(url).database
     rows(sql, "CREATE USER enqueuer IDENTIFIED BY 'password'")
@@ -158,4 +173,4 @@ def test_the_script_makes_the_same(mariadb: MariaDB, start_process: StartProcess
     with mariadb.connect(name) as connection:
         assert enqueue(connection, "f", "x").startswith("S:")
         install = rows(connection, "SHOW FUNCTION STATUS WHERE Db = DATABASE()")
-        assert len(install) == 12
+        assert len(install) == 13

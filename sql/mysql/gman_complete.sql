@@ -1,0 +1,14 @@
+CREATE FUNCTION gman_complete(p_handle VARCHAR(64) CHARACTER SET ascii, p_result LONGBLOB)
+RETURNS BOOLEAN
+NOT DETERMINISTIC MODIFIES SQL DATA SQL SECURITY DEFINER
+COMMENT 'End a job in the transaction that does its work; false where it has ended already: roll back then. ROLLBACK takes it back.'
+BEGIN
+    DELETE FROM gearbridge_job WHERE handle = p_handle AND state = 1 AND keep_result = 0;
+    IF ROW_COUNT() > 0 THEN
+        RETURN TRUE;
+    END IF;
+    UPDATE gearbridge_job
+    SET state = 3, result = COALESCE(p_result, ''), error = NULL, finished = UNIX_TIMESTAMP()
+    WHERE handle = p_handle AND state = 1;
+    RETURN ROW_COUNT() > 0;
+END
