@@ -1,8 +1,9 @@
-"""`gearbridge db export` and `gearbridge db import`: the jobs of a store as lines of JSON, and back."""
+"""`gearbridge db export` and `gearbridge db import`: jobs out of a store and into it."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -10,7 +11,10 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from gearbridge.cli.options import as_name
 from gearbridge.errors import ConfigurationError
+from gearbridge.moving.gearmand import FORMS as QUEUES
+from gearbridge.moving.gearmand import jobs_from
 from gearbridge.moving.lines import job_of, line_of
 from gearbridge.moving.transfer import export_jobs, import_jobs, open_store
 from gearbridge.stores.registry import FORMS, shown
@@ -53,20 +57,44 @@ def export_command(store: str, file: str) -> None:
 
 @click.command("import")
 @_store
-@click.argument("file", metavar="FILE")
-def import_command(store: str, file: str) -> None:
+@click.option("--from", "queue", metavar="URL", help=f"A queue of gearmand's instead of FILE: {' or '.join(QUEUES)}.")
+@click.option(
+    "--function",
+    "functions",
+    metavar="NAME",
+    multiple=True,
+    callback=as_name,
+    help="A function whose name, or whose unique keys, have a dash: keys of memcached and Redis do not tell. "
+    "May be given several times.",
+)
+@click.argument("file", metavar="[FILE]", required=False)
+def import_command(store: str, queue: str | None, functions: tuple[bytes, ...], file: str | None) -> None:
     """Put the jobs in FILE, - for standard input, into a store, as `gearbridge db export` wrote them.
 
     Jobs keep their handles, and come after those that the store has. A job whose handle is in the store already is left
     out, so an import that was cut short can be run again. No server may be using the store meanwhile.
 
+    With --from, the jobs of a gearmand that has been stopped: with their priorities, due times and unique keys, in
+    their order where the queue keeps one. They get handles, which gearmand does not keep. Its queue stays as it is.
+    Once a server has begun to work them off, do not import them again.
+
     \b
     Examples:
       gearbridge db import --store postgresql:///shop jobs.jsonl
       gearbridge db export --store sqlite:///jobs.db - | gearbridge db import --store postgresql:///shop -
+      gearbridge db import --store sqlite:///jobs.db --from gearmand+sqlite:////var/lib/gearman/queue.db
     """
-    with _input(file) as lines, open_store(store) as opened:
-        done = import_jobs(opened, _read(lines, file), _Progress("imported").show)
+    if (queue is None) == (file is None):
+        raise click.UsageError("give FILE or --from, and not both")
+    with contextlib.ExitStack() as stack:
+        if queue is not None:
+            jobs = jobs_from(queue, functions)
+        else:
+            assert file is not None
+            jobs = _read(stack.enter_context(_input(file)), file)
+        jobs = _begun(jobs)
+        opened = stack.enter_context(open_store(store))
+        done = import_jobs(opened, jobs, _Progress("imported").show)
     left_out = f"; {_jobs(done.present)} left out, whose handles are there already" if done.present else ""
     click.echo(f"imported {_jobs(done.new)} into {shown(store)}{left_out}", err=True)
 
@@ -87,6 +115,12 @@ class _Progress:
 
 def _jobs(count: int) -> str:
     return f"{count:,} job" if count == 1 else f"{count:,} jobs"
+
+
+def _begun(jobs: Iterator[StoredJob]) -> Iterator[StoredJob]:
+    """The same jobs, the first of them read already: where that fails no store has been made."""
+    first = list(itertools.islice(jobs, 1))
+    return itertools.chain(first, jobs)
 
 
 def _read(lines: IO[bytes], file: str) -> Iterator[StoredJob]:
