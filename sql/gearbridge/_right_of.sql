@@ -25,7 +25,7 @@ UNION ALL
 SELECT one, '{admin}'
 FROM unnest('{
     grant_submit, grant_monitor, grant_admin, revoke_submit, revoke_monitor, revoke_admin, role_right,
-    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry
+    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry, gman_complete
 }'::text[]) AS one
 $function$;
 

@@ -8,6 +8,9 @@ DECLARE
     payloads bytea[];
     unique_keys text[];
 BEGIN
+    PERFORM gearbridge._demand_submit(TG_ARGV[0], (
+        SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) TG_RELID
+    ));
     IF TG_LEVEL OPERATOR(pg_catalog.<>) 'STATEMENT' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'gman_enqueue_rows() is for triggers FOR EACH STATEMENT; for rows there is gman_enqueue_row()';

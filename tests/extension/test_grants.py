@@ -74,6 +74,31 @@ def test_there_is_no_way_round(database: Database, admin: Session, role: str, ca
         assert value(app, "SELECT " + call.replace("'b'", "'a'"))
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "AFTER INSERT ON stock FOR EACH ROW EXECUTE FUNCTION public.gman_enqueue_row",
+        "AFTER INSERT ON stock REFERENCING NEW TABLE AS gearbridge_rows"
+        " FOR EACH STATEMENT EXECUTE FUNCTION public.gman_enqueue_rows",
+    ],
+)
+def test_a_trigger_acts_in_the_name_of_the_tables_owner(
+    database: Database, admin: Session, role: str, made: str
+) -> None:
+    admin.execute(psycopg.sql.SQL("CREATE SCHEMA AUTHORIZATION {}").format(psycopg.sql.Identifier(role)))
+    admin.execute("SELECT gearbridge.grant_submit(%s, 'a')", (role,))
+    with database.connect(role) as app:
+        app.execute("CREATE TABLE stock (n integer)")
+        app.execute(f"CREATE TRIGGER allowed {made}('a')".encode())
+        app.execute("INSERT INTO stock VALUES (1)")
+        app.execute(f"CREATE TRIGGER beyond {made}('b')".encode())
+        with pytest.raises(errors.InsufficientPrivilege, match='may not submit jobs of function "b"'):
+            app.execute("INSERT INTO stock VALUES (2)")
+    with pytest.raises(errors.InsufficientPrivilege, match='may not submit jobs of function "b"'):
+        admin.execute(psycopg.sql.SQL("INSERT INTO {}.stock VALUES (3)").format(psycopg.sql.Identifier(role)))
+    assert [one for (one,) in admin.execute("SELECT function FROM gman_jobs")] == ["a"]
+
+
 def test_a_security_definer_function_acts_in_its_owners_name(database: Database, admin: Session, role: str) -> None:
     """Who calls it needs no right, and lends it none."""
     admin.execute("SELECT gearbridge.grant_submit(%s, 'a')", (role,))
