@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -50,7 +51,12 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line. Errors are one line on standard error; exit status 3 means no server could be reached."""
+    """Run the command line. Errors are one line on standard error; exit status 3 means no server could be reached.
+
+    Under the name gearmand, which a symbolic link may give it, the command is the server with gearmand's options.
+    """
+    if os.path.basename(sys.argv[0]) == "gearmand":
+        sys.exit(importlib.import_module("gearbridge.cli.gearmand.program").main(sys.argv[1:]))
     try:
         cli()
     except GearbridgeError as error:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
-from gearbridge.server.service import run
+from gearbridge.server.launch import ProcessOptions, launch
+from gearbridge.server.logs import LEVELS
 from gearbridge.stores.registry import FORMS
 
+from .gearmand.mapping import check, plan
+from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
+from .gearmand.program import read_config_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .gearmand.mapping import Values
+
 _DEFAULTS = ServerConfig()
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+#: gearmand's options that this command has under the same name anyway, or in another way.
+_OWN = ("listen", "port", "job-retries", "worker-wakeup", "exceptions", "job-handle-prefix", "verbose")
+_TAKEN = [option for option in OPTIONS if option.name not in {*_OWN, "help", "version"}]
+
+
+def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add gearmand's other options. Help shows those that matter without one of gearmand's queues."""
+    for option in reversed(_TAKEN):
+        names = [f"--{option.name}", *([f"-{option.short}"] if option.short else [])]
+        kind: dict[str, Any] = {"is_flag": True} if option.kind == FLAG else {}
+        if option.kind == NUMBER:
+            kind = {"type": int, "default": None}
+        quiet = option.group != "General options" or option.name in {*WITHOUT_MEANING, "queue-type", "protocol"}
+        command = click.option(*names, help=option.help, hidden=quiet, **kind)(command)
+    return command
 
 
 @click.command("server")
@@ -69,16 +95,53 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
     default=_DEFAULTS.max_packet,
     help="Largest packet taken.",
 )
-@click.option("--verbose", type=click.Choice(_LEVELS, case_sensitive=False), default="INFO", help="What is logged.")
-def command(verbose: str, **options: Any) -> None:
-    """Run the job server until SIGTERM or Ctrl-C.
+@click.option(
+    "--verbose",
+    type=click.Choice(list(LEVELS), case_sensitive=False),
+    default="INFO",
+    help="What is logged: this and what is graver.",
+)
+@gearmand_options
+@click.pass_context
+def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
+    """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the jobs in hand end first.
 
-    Gearman clients and workers of any language connect to it as to gearmand.
+    Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are taken as well,
+    those of its queues included (-q libsqlite3 --libsqlite3-db FILE); SIGHUP opens the log file anew.
 
     \b
     Examples:
       gearbridge server                                  jobs in memory, on localhost port 4730
       gearbridge server --store sqlite:///jobs.db        background jobs survive a crash
     """
-    logging.basicConfig(level=verbose.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    run(ServerConfig(**options))
+    values, notes = _gearmand_values(ctx, options)
+    check(values)
+    if "queue-type" in values and _is_given(ctx, "store"):
+        raise ConfigurationError("--store and --queue-type both say where jobs are kept; give one of them")
+    told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper()))
+    if values.get("check-args"):
+        return
+    launch(told.config, told.process, _say, (*notes, *told.notes))
+
+
+def _gearmand_values(ctx: click.Context, options: dict[str, Any]) -> tuple[Values, list[str]]:
+    """Take gearmand's own options out of `options`, and add what its configuration file says of those not given."""
+    values: dict[str, Any] = {option.name: options.pop(_parameter(option.name)) for option in _TAKEN}
+    values = {name: value for name, value in values.items() if value is not None and value is not False}
+    if "config-file" not in values:
+        return values, []
+    from_file, notes = read_config_file(values["config-file"])
+    given = {name for name in from_file if _is_given(ctx, _parameter(name))}
+    return {**values, **{name: value for name, value in from_file.items() if name not in given}}, notes
+
+
+def _is_given(ctx: click.Context, parameter: str) -> bool:
+    return ctx.get_parameter_source(parameter) not in {None, click.core.ParameterSource.DEFAULT}
+
+
+def _parameter(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -28,6 +28,9 @@ class ServerConfig:
     max_outbox: how much may wait for a connection that does not read; over it the connection is closed.
     max_journal: how much may wait for the store; over it connections that submit are not read from.
     backlog: how many connections the system may hold before they are accepted.
+    keepalive: have the system ask silent connections whether they are still there, so that a dead one is noticed.
+    keepalive_idle, keepalive_interval: seconds until it asks first, and again; -1 is the system's own.
+    keepalive_count: after how many questions without an answer a connection is dead; -1 is the system's own.
     """
 
     listen: str = "localhost"
@@ -43,6 +46,10 @@ class ServerConfig:
     max_outbox: int = 2 * MAX_PACKET
     max_journal: int = MAX_PACKET
     backlog: int = 1024
+    keepalive: bool = False
+    keepalive_idle: int = -1
+    keepalive_interval: int = -1
+    keepalive_count: int = -1
 
     def prefix(self) -> str:
         """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import NamedTuple
 
 from gearbridge.errors import ConfigurationError
 
@@ -11,7 +12,15 @@ from gearbridge.errors import ConfigurationError
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
 
-def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
+class Keepalive(NamedTuple):
+    """TCP keepalive: seconds until the first probe and between two, and how many; -1 is the system's own."""
+
+    idle: int
+    interval: int
+    probes: int
+
+
+def listen(host: str, port: int, backlog: int, keepalive: Keepalive | None = None) -> list[socket.socket]:
     """Listen on every address that `host` has (all interfaces when empty), on the same port everywhere.
 
     Port 0 takes a free one. Raises ConfigurationError when none, or one that exists, cannot be had.
@@ -25,7 +34,7 @@ def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
     # IPv4 first: with port 0 the first address chooses the port, and 127.0.0.1 is what people type.
     for family, _, _, _, address in sorted(set(found), key=lambda entry: entry[0]):
         try:
-            sockets.append(_bound(family, (address[0], port, *address[2:]), backlog))
+            sockets.append(_bound(family, (address[0], port, *address[2:]), backlog, keepalive))
         except OSError as error:
             if error.errno in _ABSENT:
                 absent = error
@@ -45,12 +54,14 @@ def shown(listening: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _bound(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
+def _bound(family: int, address: tuple[object, ...], backlog: int, keepalive: Keepalive | None) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if keepalive is not None:
+            _keep_alive(opened, keepalive)  # what is accepted inherits it
         opened.bind(address)
         opened.listen(backlog)
         opened.setblocking(False)
@@ -58,3 +69,11 @@ def _bound(family: int, address: tuple[object, ...], backlog: int) -> socket.soc
         opened.close()
         raise
     return opened
+
+
+def _keep_alive(opened: socket.socket, keepalive: Keepalive) -> None:
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+    for name, number in zip(names, keepalive, strict=True):
+        if number >= 0 and hasattr(socket, name):  # not every system has all of them
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), number)

@@ -21,7 +21,8 @@ from gearbridge.version import __version__
 from .claimer import Claimer
 from .committer import Committer
 from .connection import Connection
-from .listening import listen, shown
+from .listening import Keepalive, listen, shown
+from .logs import reopen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,22 +52,23 @@ GRACEFUL_SIGNAL = signal.SIGUSR1
 CLOSE_TIMEOUT = 2.0
 
 
-def run(config: ServerConfig) -> None:
+def run(config: ServerConfig, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, or after SIGUSR1 until the jobs in hand are done.
 
-    Raises ConfigurationError when the server cannot start as told.
+    `ready` is called once it serves, with a line that says where. Raises ConfigurationError when the server cannot
+    start as told.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     with closing(store_for(config.store)) as store:
         store.open()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(Service(config, store).serve())
+            runner.run(Service(config, store, ready).serve())
 
 
 class Service:
     """The shell around one engine."""
 
-    def __init__(self, config: ServerConfig, store: Store) -> None:
+    def __init__(self, config: ServerConfig, store: Store, ready: Callable[[str], None]) -> None:
         self.config = config
         self.max_packet = config.max_packet
         self.max_outbox = config.max_outbox
@@ -82,6 +84,7 @@ class Service:
         )
         self.engine = Engine(settings, durable=store.abilities.durable)
         self._store = store
+        self._ready = ready
         self._committer = Committer(store, self._applied, config.store_patience)
         self._claimer: Claimer | None = None
         self._committing = False
@@ -98,9 +101,10 @@ class Service:
         """Everything between the store's opening and its closing."""
         self._loop = asyncio.get_running_loop()
         self._replay()
-        sockets = listen(self.config.listen, self.config.port, self.config.backlog)
+        sockets = listen(self.config.listen, self.config.port, self.config.backlog, self._keepalive())
         for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, self.stop)
+        self._loop.add_signal_handler(signal.SIGHUP, reopen)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
         self._committer.start()
         if self._store.abilities.claimable:
@@ -211,6 +215,12 @@ class Service:
         if count:
             _log.info("jobs back from the store: %d", count)
 
+    def _keepalive(self) -> Keepalive | None:
+        config = self.config
+        if not config.keepalive:
+            return None
+        return Keepalive(config.keepalive_idle, config.keepalive_interval, config.keepalive_count)
+
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets)
         kept = (
@@ -218,7 +228,7 @@ class Service:
             if self.config.store == "memory:"
             else store_shown(self.config.store)
         )
-        print(f"gearbridge server listening on {where}; jobs are kept in {kept}", file=sys.stderr, flush=True)
+        self._ready(f"gearbridge server listening on {where}; jobs are kept in {kept}")
 
     def _stop_listening(self) -> None:
         for server in self._servers:

@@ -1,0 +1,133 @@
+"""From gearmand's options to what our server is told. Pure but for the system's table of services.
+
+What is given and has no meaning here becomes a note for the log; what would be promised and not kept is refused.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gearbridge.errors import ConfigurationError
+from gearbridge.server.logs import LEVELS
+
+from .options import BY_NAME, WITHOUT_MEANING
+from .queues import store_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gearbridge.server.config import ServerConfig
+    from gearbridge.server.launch import ProcessOptions
+
+    Values = Mapping[str, str | int | bool]
+
+#: Where gearmand keeps its process id when it is not told; that it cannot write there is nobody's fault.
+DEFAULT_PID_FILE = BY_NAME["pid-file"].default
+_TABLES = ("libsqlite3-table", "libpq-table", "mysql-table")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to serve; `notes` are for the log."""
+
+    config: ServerConfig
+    process: ProcessOptions
+    notes: tuple[str, ...]
+
+
+def plan(values: Values, config: ServerConfig, process: ProcessOptions) -> Plan:
+    """What the options given change of `config` and `process`. Raises ConfigurationError for what cannot be had."""
+    return Plan(_config(values, config), _process(values, process), _notes(values))
+
+
+def check(values: Values) -> None:
+    """What gearmand checks before it does anything. Raises ConfigurationError."""
+    if values.get("verbose", "ERROR") not in LEVELS:
+        raise ConfigurationError("Invalid value for --verbose supplied")
+    if int(values.get("hashtable-buckets", 991)) <= 0:
+        raise ConfigurationError("hashtable-buckets has to be greater than 0")
+    for name, (low, high) in _RANGES.items():
+        if name in values and not low <= int(values[name]) <= high:
+            raise ConfigurationError(f"the argument ('{values[name]}') for option '--{name}' is invalid")
+
+
+_RANGES = {
+    "job-retries": (-1, 255),
+    "worker-wakeup": (0, 2**31),
+    "backlog": (0, 2**31 - 1),
+    "file-descriptors": (0, 2**62),
+    "mysql-port": (1, 65535),
+}
+
+
+def port_number(text: str) -> int:
+    """A port by its number or its service's name. Raises ConfigurationError."""
+    if not text.isdigit():
+        try:
+            return socket.getservbyname(text, "tcp")
+        except OSError:
+            raise ConfigurationError(f"{text!r} is neither a port nor the name of a service") from None
+    if int(text) > 65535:
+        raise ConfigurationError(f"port {text} is over 65535")  # gearmand: takes the number's last 16 bits
+    return int(text)
+
+
+#: Options that are a setting of the server as they stand: its name there, and how it is read.
+_SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "listen": ("listen", str),
+    "port": ("port", port_number),
+    "backlog": ("backlog", int),
+    "exceptions": ("exceptions", bool),
+    "job-retries": ("job_retries", int),
+    "job-handle-prefix": ("job_handle_prefix", str),
+    "worker-wakeup": ("worker_wakeup", int),
+    "keepalive": ("keepalive", bool),
+    "keepalive-idle": ("keepalive_idle", int),
+    "keepalive-interval": ("keepalive_interval", int),
+    "keepalive-count": ("keepalive_count", int),
+}
+
+_PROCESS = {
+    "daemon": "daemon",
+    "pid-file": "pid_file",
+    "log-file": "log_file",
+    "syslog": "syslog",
+    "verbose": "level",
+    "user": "user",
+    "file-descriptors": "file_descriptors",
+}
+
+
+def _config(values: Values, config: ServerConfig) -> ServerConfig:
+    changes: dict[str, object] = {}
+    for name, (field, read) in _SETTINGS.items():
+        if name in values:
+            changes[field] = read(values[name])  # type: ignore[arg-type]  # the parser has read numbers and flags
+    if "queue-type" in values:
+        changes["store"] = store_url(str(values["queue-type"]), values)
+    protocol = values.get("protocol")
+    if protocol == "http":
+        raise ConfigurationError("Error while enabling protocol module : http (there is none here)")
+    if protocol:
+        raise ConfigurationError(f"Unknown protocol module : {protocol}")
+    if values.get("ssl"):
+        # gearmand as Debian builds it takes --ssl and serves plain text.
+        raise ConfigurationError("--ssl: this server has no TLS; it does not start without what was asked for")
+    return replace(config, **changes)  # type: ignore[arg-type]  # by field; each was read as its field's type
+
+
+def _process(values: Values, process: ProcessOptions) -> ProcessOptions:
+    changes = {field: values[name] for name, field in _PROCESS.items() if name in values}
+    needed = changes.get("pid_file", process.pid_file) != DEFAULT_PID_FILE
+    return replace(process, **changes, pid_file_needed=needed)  # type: ignore[arg-type]  # as in _config
+
+
+def _notes(values: Values) -> tuple[str, ...]:
+    notes = [f"--{name} has no meaning here" for name in WITHOUT_MEANING if name in values and name not in _TABLES]
+    if values.get("job-retries") == 0:
+        notes.append("--job-retries 0 fails a job when its first worker is lost, as in gearmand 2.0; -1 is no limit")
+    if str(values.get("queue-type", "builtin")).lower() != "builtin":
+        notes.append("jobs are kept in tables of our own; what gearmand left in its table is not taken over")
+    return tuple(notes)

@@ -1,0 +1,85 @@
+"""Where the log goes: standard error, a file that can be opened anew, syslog. It knows nothing of what is logged.
+
+The levels are gearmand's, so that --verbose means the same and the admin command `verbose` answers the same word.
+"""
+
+from __future__ import annotations
+
+import logging
+import syslog
+
+NOTICE = 25
+
+#: gearmand's words for --verbose, the least talkative first.
+LEVELS = {
+    "FATAL": 70,
+    "ALERT": 60,
+    "CRITICAL": logging.CRITICAL,
+    "ERROR": logging.ERROR,
+    "WARNING": logging.WARNING,
+    "NOTICE": NOTICE,
+    "INFO": logging.INFO,
+    "DEBUG": logging.DEBUG,
+}
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_SYSLOG = {70: syslog.LOG_EMERG, 60: syslog.LOG_ALERT, 50: syslog.LOG_CRIT, 40: syslog.LOG_ERR}
+_SYSLOG |= {30: syslog.LOG_WARNING, NOTICE: syslog.LOG_NOTICE, 20: syslog.LOG_INFO, 10: syslog.LOG_DEBUG}
+
+_log = logging.getLogger(__name__)
+
+
+class LogFile(logging.FileHandler):
+    """A file that another program may move away: `reopen` begins it anew."""
+
+    def reopen(self) -> None:
+        """Open the file under its name again. When that fails, go on in the old one."""
+        opened = self._open()
+        self.acquire()
+        try:
+            self.stream, old = opened, self.stream
+        finally:
+            self.release()
+        old.close()
+
+
+class Syslog(logging.Handler):
+    """The system's log, through the C library: harmless where no daemon listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        syslog.openlog("gearmand", syslog.LOG_PID | syslog.LOG_NDELAY, syslog.LOG_USER)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        syslog.syslog(_SYSLOG.get(record.levelno, syslog.LOG_INFO), self.format(record))
+
+
+def start(level: str, file: str, *, to_syslog: bool = False) -> None:
+    """Begin to log. `file` is a path, "stderr", or "none"; `level` is one of LEVELS.
+
+    Raises OSError when the file cannot be opened; nothing has begun then.
+    """
+    for name, number in LEVELS.items():
+        logging.addLevelName(number, name)
+    handlers: list[logging.Handler] = []
+    if file == "stderr":
+        handlers.append(logging.StreamHandler())
+    elif file != "none":
+        handlers.append(LogFile(file, encoding="utf-8"))
+    if to_syslog:
+        handlers.append(Syslog())
+    logging.basicConfig(level=LEVELS[level], format=_FORMAT, handlers=handlers or [logging.NullHandler()])
+
+
+def reopen() -> None:
+    """Open the log file anew, where there is one: what SIGHUP is for.
+
+    gearmand: with the log on standard error it begins a file of the name `stderr`. Here: nothing happens.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogFile):
+            _log.log(NOTICE, "SIGHUP, reopening log file")
+            try:
+                handler.reopen()
+            except OSError as error:
+                _log.error("the log file cannot be opened anew, the old one is kept: %s", error)
