@@ -48,7 +48,7 @@ def test_no_earlier_time_matches(schedule: Schedule, wall: float) -> None:
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         for minute in range(24 * 60):
             moment = midnight + timedelta(minutes=minute)
-            assert not (start <= moment < found and matches(schedule, moment)), moment
+            assert not (wall <= moment.timestamp() and moment < found and matches(schedule, moment)), moment
     anytime = schedule._replace(minute=None, hour=None)
     noon = datetime(start.year, start.month, start.day, 12, tzinfo=UTC) + timedelta(days=1)
     while noon.date() < found.date():
