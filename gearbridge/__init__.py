@@ -6,6 +6,7 @@
 from .client.client import Client, JobStatus
 from .client.job import Job
 from .client.worker import Worker
+from .enqueueing import enqueue, enqueue_async
 from .errors import (
     ConfigurationError,
     ConnectionLost,
@@ -42,4 +43,6 @@ __all__ = [
     "StoreUnavailable",
     "Worker",
     "__version__",
+    "enqueue",
+    "enqueue_async",
 ]

@@ -20,6 +20,7 @@ FLOORS = {
     "ports": 1,
     "wire": 1,
     "records": 1,
+    "enqueueing": 1,
     "core": 2,
     "stores": 2,
     "server": 3,

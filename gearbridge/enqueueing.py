@@ -1,0 +1,188 @@
+"""Enqueueing from Python, in the transaction of a connection that the program has. It opens and commits nothing.
+
+    with psycopg.connect(...) as db:
+        db.execute("INSERT INTO images ...")
+        gearbridge.enqueue(db, "resize", payload)
+
+Rules of this file:
+1. What the connection is, is seen from its module: no driver is imported here, and none needs to be there.
+2. In PostgreSQL and MySQL the SQL function gman_enqueue does it, with its rights and its errors. In SQLite, where a
+   database has no functions of its own, the same row is inserted from here.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    #: Runs a statement with its parameters and returns the first row, if there is one.
+    Run = Callable[[str, Sequence[object]], Any]
+
+#: Kinds of database, by the first part of the module that a driver's connection comes from.
+_DRIVERS = {
+    "sqlite3": "sqlite",
+    "psycopg": "postgresql",
+    "psycopg2": "postgresql",
+    "pymysql": "mysql",
+    "MySQLdb": "mysql",
+    "mysql": "mysql",
+}
+_CALLS = {
+    "postgresql": (
+        "SELECT gman_enqueue(?, CAST(? AS bytea), ?, ?, CAST(? AS timestamptz), CAST(? AS int), CAST(? AS bool))"
+    ),
+    "mysql": "SELECT gman_enqueue(?, ?, ?, ?, ?, ?, ?)",
+}
+_INSERT = (
+    "INSERT INTO gearbridge_job (handle, function, unique_key, priority, payload, due, attempts, reducer, state, "
+    "max_attempts, keep_result, enqueued) VALUES (?, ?, ?, ?, ?, ?, 0, '', 1, ?, ?, ?) "
+    "ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key != '' DO NOTHING RETURNING handle"
+)
+_FIND = "SELECT handle FROM gearbridge_job WHERE function = ? AND unique_key = ? AND state = 1"
+_PRIORITIES = {"high": 0, "normal": 1, "low": 2}
+
+
+def enqueue(
+    connection: Any,
+    function: str,
+    payload: bytes | str,
+    *,
+    unique_key: str | None = None,
+    priority: str = "normal",
+    run_at: datetime | None = None,
+    max_attempts: int | None = None,
+    keep_result: bool = False,
+) -> str:
+    """Enqueue a background job as part of the connection's transaction, and return its handle.
+
+    `connection` is one of psycopg, psycopg2, PyMySQL, MySQLdb, mysql.connector or sqlite3, an SQLAlchemy connection or
+    session, or Django's `django.db.connection`. Text goes to the worker as UTF-8. `run_at` must have a time zone.
+
+    An unfinished job of this function with this `unique_key` is not enqueued again: its handle is returned. A job that
+    fails is tried until it was tried `max_attempts` times (None: once); with `keep_result` its row stays when it is
+    done.
+
+    Raises ConfigurationError for a connection it does not know, ValueError for a value that cannot be, and what the
+    driver raises; the transaction is then as the database has it.
+    """
+    kind, run = _runner(connection)
+    return _enqueue(kind, run, function, payload, unique_key, priority, run_at, max_attempts, keep_result)
+
+
+async def enqueue_async(connection: Any, function: str, payload: bytes | str, **options: Any) -> str:
+    """`enqueue` for psycopg's AsyncConnection and SQLAlchemy's AsyncConnection and AsyncSession."""
+    if hasattr(connection, "run_sync"):
+        return str(await connection.run_sync(lambda plain: enqueue(plain, function, payload, **options)))
+    asked: list[tuple[str, Sequence[object]]] = []
+
+    def note(statement: str, parameters: Sequence[object]) -> tuple[str]:
+        asked.append((statement, parameters))
+        return ("",)
+
+    # PostgreSQL is asked exactly once, so the question can be made first and sent then.
+    _enqueue("postgresql", note, function, payload, **_all(options))
+    ((statement, parameters),) = asked
+    cursor = await connection.execute(statement.replace("?", "%s"), parameters)
+    return str((await cursor.fetchone())[0])
+
+
+def _all(options: dict[str, Any]) -> dict[str, Any]:
+    usual = {"unique_key": None, "priority": "normal", "run_at": None, "max_attempts": None, "keep_result": False}
+    unknown = options.keys() - usual.keys()
+    if unknown:
+        raise TypeError(f"enqueue_async() got an unexpected keyword argument {min(unknown)!r}")
+    return {**usual, **options}
+
+
+def _enqueue(
+    kind: str,
+    run: Run,
+    function: str,
+    payload: bytes | str,
+    unique_key: str | None,
+    priority: str,
+    run_at: datetime | None,
+    max_attempts: int | None,
+    keep_result: bool,
+) -> str:
+    content = payload.encode() if isinstance(payload, str) else bytes(payload)
+    if run_at is not None and run_at.tzinfo is None:
+        raise ValueError("run_at needs a time zone: datetime.now(timezone.utc), for example")
+    if kind != "sqlite":
+        if kind == "mysql" and run_at is not None:
+            # A DATETIME has no time zone: it is in that of the session.
+            seconds = math.ceil(run_at.timestamp())
+            run_at = run("SELECT FROM_UNIXTIME(?)", (seconds,))[0]
+        values = (function, content, unique_key, priority, run_at, max_attempts, keep_result)
+        return str(run(_CALLS[kind], values)[0])
+    _check(function, unique_key, priority, max_attempts)
+    due = 0 if run_at is None else math.ceil(run_at.timestamp())
+    names = (function.replace("\\", "\\\\"), (unique_key or "").replace("\\", "\\\\"))
+    handle = f"S:{secrets.token_hex(8)}"
+    row = (
+        handle,
+        *names,
+        _PRIORITIES[priority],
+        content,
+        max(0, due),
+        max_attempts or 0,
+        int(keep_result),
+        int(time.time()),
+    )
+    found = run(_INSERT, row) or run(_FIND, names)
+    return str(found[0])
+
+
+def _check(function: str, unique_key: str | None, priority: str, max_attempts: int | None) -> None:
+    if not 1 <= len(function.encode()) <= 512:
+        raise ValueError("a function name has 1 to 512 bytes")
+    if unique_key is not None and len(unique_key.encode()) > 255:
+        raise ValueError("a unique key has at most 255 bytes")
+    if priority not in _PRIORITIES:
+        raise ValueError(f"no such priority: {priority}; it is high, normal or low")
+    if max_attempts is not None and max_attempts < 0:
+        raise ValueError("max_attempts cannot be negative")
+
+
+def _runner(connection: Any) -> tuple[str, Run]:
+    """What kind of database it is, and how to run a statement there."""
+    module = type(connection).__module__.partition(".")[0]
+    if module == "sqlalchemy":
+        return _sqlalchemy_runner(connection)
+    vendor = getattr(connection, "vendor", None)  # Django's
+    kind = vendor if module == "django" else _DRIVERS.get(module)
+    if kind not in ("sqlite", *_CALLS):
+        raise ConfigurationError(f"enqueue() does not know what to do with {type(connection)!r}")
+    mark = "?" if module == "sqlite3" else "%s"
+
+    def run(statement: str, parameters: Sequence[object]) -> Any:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(statement.replace("?", mark), parameters)
+            return cursor.fetchone()
+        finally:
+            cursor.close()
+
+    return str(kind), run
+
+
+def _sqlalchemy_runner(connection: Any) -> tuple[str, Run]:
+    if hasattr(connection, "get_bind"):  # a session
+        connection = connection.connection()
+    kind = {"mariadb": "mysql"}.get(connection.dialect.name, connection.dialect.name)
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+    def run(statement: str, parameters: Sequence[object]) -> Any:
+        return connection.exec_driver_sql(statement.replace("?", mark), tuple(parameters)).fetchone()
+
+    if kind not in ("sqlite", *_CALLS):
+        raise ConfigurationError(f"enqueue() does not know the database {kind}")
+    return kind, run
