@@ -1,4 +1,4 @@
-"""docs/quickstart.md, followed literally: its files written, its commands run in one shell, its outputs compared."""
+"""Pages followed literally: their files written, their commands run in one shell, their outputs compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from .fixtures.processes import StartProcess
 
-PAGE = Path(__file__).parent.parent / "docs" / "quickstart.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = ("quickstart.md", "howto/move-from-gearmand.md")
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,9 +31,9 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks(port: int) -> list[Block]:
+def blocks(page: str, port: int) -> list[Block]:
     """The page's blocks, for a job server on another port than Gearman's own."""
-    text = PAGE.read_text(encoding="utf-8").replace("4730", str(port))
+    text = (DOCS / page).read_text(encoding="utf-8").replace("4730", str(port))
     return [Block(*found.groups(default="")) for found in _BLOCK.finditer(text)]
 
 
@@ -45,7 +46,7 @@ def database_url() -> Iterator[str]:
 
 def script(page: list[Block], folder: Path, port: int) -> str:
     """All commands of the page as one script, with a marker line after each block; its files are written on the way."""
-    lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    lines = ["set -eu", "trap 'kill $(jobs -p) $(cat gearmand.pid) 2>/dev/null' EXIT"]
     for number, block in enumerate(page):
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")
@@ -65,10 +66,11 @@ def expected(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text.strip()).replace("…", ".*"))
 
 
-def test_the_quickstart(tmp_path: Path, start_process: StartProcess, database_url: str) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: StartProcess, database_url: str) -> None:
     port = free_port()
-    page = blocks(port)
-    assert len([block for block in page if block.language == "sh"]) >= 8
+    page = blocks(name, port)
+    assert len([block for block in page if block.language == "sh"]) >= 6
     (tmp_path / "script.sh").write_text(script(page, tmp_path, port), encoding="utf-8")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -95,6 +97,7 @@ def test_the_quickstart(tmp_path: Path, start_process: StartProcess, database_ur
             )
 
 
-def test_every_block_is_run_or_compared() -> None:
-    for block in blocks(4730):
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_run_or_compared(name: str) -> None:
+    for block in blocks(name, 4730):
         assert block.title or block.language in {"sh", "text"}, block
