@@ -7,6 +7,7 @@ import sys
 import click
 
 from gearbridge.cli.db_move import export_command, import_command
+from gearbridge.cli.db_script import command as script_command
 from gearbridge.extension import install as extension
 
 _database = click.option(
@@ -29,6 +30,7 @@ def command() -> None:
 
 
 command.add_command(export_command)
+command.add_command(script_command)
 command.add_command(import_command)
 
 

@@ -81,7 +81,7 @@ def parse_functions(script: str) -> list[SqlFunction]:
 
 
 def _without_psql(script: str) -> str:
-    lines = ["" if line.startswith("\\echo") else line for line in script.splitlines()]
+    lines = ["" if line.startswith(("\\echo ", "\\set ")) else line for line in script.splitlines()]
     return "\n".join(lines).replace("@extschema@", "public")
 
 

@@ -24,7 +24,12 @@ WHERE allowed.role IN (current_user, 'public')
 UNION ALL
 SELECT '3', '*'
 WHERE pg_catalog.pg_has_role(
-    current_user, (SELECT extowner FROM pg_catalog.pg_extension WHERE extname = 'gearbridge'), 'USAGE'
+    current_user,
+    coalesce(
+        (SELECT extowner FROM pg_catalog.pg_extension WHERE extname = 'gearbridge'),
+        (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'gearbridge')
+    ),
+    'USAGE'
 );
 
 COMMENT ON VIEW gearbridge.my_servers IS
