@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from gearbridge.stores.registry import store_for
 from . import logs
 from .daemon import detach
 from .process import limit_descriptors, pid_file, switch_user
-from .service import run
+from .service import loop_factory, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,7 +53,9 @@ def launch(
 
     Raises ConfigurationError when it cannot start as told.
     """
-    store_for(config.store)  # loads its driver while we may still read our own files, and refuses a wrong URL early
+    store_for(config.store)  # a wrong URL is refused before anything happens
+    if process.user:
+        _load_early()
     if process.file_descriptors:
         limit_descriptors(process.file_descriptors)
     if process.user:
@@ -70,6 +73,13 @@ def launch(
                 detached()
 
         run(config, ready)
+
+
+def _load_early() -> None:
+    # Another user may not be able to read the files of our Python: what is loaded on first use is loaded before.
+    loop_factory()
+    for codec in ("ascii", "idna"):
+        codecs.lookup(codec)
 
 
 def _start_log(process: ProcessOptions) -> None:

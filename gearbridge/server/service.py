@@ -61,7 +61,7 @@ def run(config: ServerConfig, ready: Callable[[str], None]) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     with closing(store_for(config.store)) as store:
         store.open()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(Service(config, store, ready).serve())
 
 
@@ -260,7 +260,8 @@ class Service:
             await self._flushed.wait()
 
 
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """The fastest event loop there is; None is asyncio's own."""
     try:
         import uvloop  # noqa: PLC0415  it does not install everywhere
     except ImportError:

@@ -103,7 +103,7 @@ def test_what_has_no_meaning_is_said() -> None:
 
 def test_jobs_in_gearmands_own_table_are_not_passed_over_in_silence() -> None:
     (note,) = planned("-q", "libsqlite3", "--libsqlite3-db", "x", "--libsqlite3-table", "t").notes
-    assert "what gearmand left in its table is not taken over" in note
+    assert "`gearbridge db import --from` takes over what gearmand left" in note
 
 
 def test_a_configuration_file_tells_what_in_it_is_no_option() -> None:

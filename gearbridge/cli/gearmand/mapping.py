@@ -129,5 +129,5 @@ def _notes(values: Values) -> tuple[str, ...]:
     if values.get("job-retries") == 0:
         notes.append("--job-retries 0 fails a job when its first worker is lost, as in gearmand 2.0; -1 is no limit")
     if str(values.get("queue-type", "builtin")).lower() != "builtin":
-        notes.append("jobs are kept in tables of our own; what gearmand left in its table is not taken over")
+        notes.append("jobs are kept in tables of our own; `gearbridge db import --from` takes over what gearmand left")
     return tuple(notes)
