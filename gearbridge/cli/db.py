@@ -58,6 +58,20 @@ def install(database: str, direct: bool) -> None:
 
 @command.command()
 @_database
+def upgrade(database: str) -> None:
+    """Bring the extensions in the database to the version of this command. Jobs, rights and servers stay.
+
+    Like install it puts files into the server's directory of extensions first.
+
+    \b
+    Example:
+      sudo gearbridge db upgrade --database postgresql://postgres:PASSWORD@localhost/shop
+    """
+    extension.upgrade(database, _report)
+
+
+@command.command()
+@_database
 def check(database: str) -> None:
     """Say of each thing that must be there whether it is; the exit status is 1 where one is not.
 

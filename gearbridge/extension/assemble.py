@@ -3,6 +3,7 @@
 A manifest is SQL with these lines of its own:
 
     \\i NAME              the text of sql/NAME
+    \\replace NAME        the same, but functions, views, aggregates and triggers may be there already (for upgrades)
     \\tables DATABASE SCHEMA   the DDL of the job table, from the definition that the stores have
     \\embed MODULE PATH   one row of a VALUES list: the module's name, and the file's text verbatim, in dollar quotes
 
@@ -16,7 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from ..errors import ConfigurationError
@@ -28,13 +29,19 @@ Read = Callable[[str], str]
 
 EXTENSIONS = ("gearbridge", "gearbridge_direct")
 
+#: Each step from a released version to the next: sql/upgrades/EXTENSION--FROM--TO.sql leads there, for both extensions.
+UPGRADES: tuple[tuple[str, str], ...] = ()
+
 #: The lines of a manifest's own, and how many arguments each has.
-_DIRECTIVES = {"i": 1, "embed": 2, "tables": 2}
+_DIRECTIVES = {"i": 1, "replace": 1, "embed": 2, "tables": 2}
+_REPLACEABLE = re.compile(r"^CREATE (?=(?:FUNCTION|AGGREGATE|VIEW|TRIGGER) )", re.MULTILINE)
 _DIRECTIVE = re.compile(rf"\\({'|'.join(_DIRECTIVES)})\s+(.+)")
 
 
-def assemble(extension: str, version: str, read: Read) -> dict[str, str]:
-    """The files of one extension, by name: its control file and its script.
+def assemble(
+    extension: str, version: str, read: Read, upgrades: Iterable[tuple[str, str]] = UPGRADES
+) -> dict[str, str]:
+    """The files of one extension, by name: its control file, its script, and those that upgrade it.
 
     Raises ConfigurationError for a source that cannot be embedded.
     """
@@ -45,6 +52,13 @@ def assemble(extension: str, version: str, read: Read) -> dict[str, str]:
         f"{extension}.control": control.replace("@version@", version),
         f"{extension}--{version}.sql": made + guard + expand(f"sql/{extension}.sql", version, read),
     }
+    for old, new in upgrades:
+        step = f"{extension}--{old}--{new}.sql"
+        files[step] = (
+            made
+            + guard.replace("CREATE EXTENSION", "ALTER EXTENSION").replace('" to load', ' UPDATE" to load')
+            + expand(f"sql/upgrades/{step}", new, read)
+        )
     for name, text in files.items():
         _demand_ascii(name, text)
     return files
@@ -61,6 +75,9 @@ def expand(name: str, version: str, read: Read) -> str:
         for line in group:
             if line.startswith("\\i "):
                 out.append(expand(f"sql/{_arguments(line)[0]}", version, read))
+            elif line.startswith("\\replace "):
+                text = expand(f"sql/{_arguments(line)[0]}", version, read)
+                out.append(_REPLACEABLE.sub("CREATE OR REPLACE ", text))
             elif line.startswith("\\tables "):
                 out.append(tables_script(*_arguments(line)))
             else:

@@ -77,6 +77,12 @@ def is_available(db: Connection, extension: str) -> bool:
     return bool(_value(db, "SELECT count(*) FROM pg_catalog.pg_available_extensions WHERE name = %s", extension))
 
 
+def has_update_path(db: Connection, extension: str, old: str, new: str) -> bool:
+    """Whether the server's files lead from one version to another."""
+    query = "SELECT count(path) FROM pg_catalog.pg_extension_update_paths(%s) WHERE source = %s AND target = %s"
+    return bool(_value(db, query, extension, old, new))
+
+
 def installed_version(db: Connection, extension: str) -> str | None:
     """The version that is installed in this database; None where it is not."""
     found = _value(db, "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = %s", extension)

@@ -45,6 +45,22 @@ def install(url: str, report: Report, *, direct: bool = True) -> None:
             _create(db, extension, report)
 
 
+def upgrade(url: str, report: Report) -> None:
+    """Bring the extensions that are in the database to this version. What they hold stays.
+
+    Raises ConfigurationError where none is installed, or where no way leads from its version to this one.
+    """
+    with database.connect(url) as db:
+        found = {extension: database.installed_version(db, extension) for extension in EXTENSIONS}
+        installed = tuple(extension for extension, version in found.items() if version is not None)
+        if not installed:
+            raise ConfigurationError("no extension of gearbridge is installed here; gearbridge db install does that")
+        _demand_fit(db, DIRECT in installed)
+        _provide_files(db, installed, report)
+        for extension in installed:
+            _create(db, extension, report)
+
+
 def uninstall(url: str, report: Report) -> None:
     """Drop both extensions from the database. The files stay, for other databases of the same server.
 
@@ -177,6 +193,11 @@ def _create(db: database.Connection, extension: str, report: Report) -> None:
         report(f"extension {extension} {__version__} created")
     elif installed == __version__:
         report(f"extension {extension} {__version__} is there already")
+    elif not database.has_update_path(db, extension, installed, __version__):
+        raise ConfigurationError(
+            f"extension {extension} is of version {installed}, from which no way leads to {__version__}. "
+            "Install the gearbridge of that version, or a later one, and try again"
+        )
     else:
         _run(db, sql.SQL("ALTER EXTENSION {} UPDATE TO {}").format(name, sql.Literal(__version__)))
         report(f"extension {extension} {installed} updated to {__version__}")
