@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OK = b"OK\r\n"
 END = b".\n"
 #: A line of more words than this closes the connection, as in gearmand: it is no admin tool that talks.
-MAX_WORDS = 6
+MAX_WORDS = 5
 
 _CONTROL = bytes.maketrans(bytes(range(32)) + b"\x7f", b"?" * 33)
 
@@ -53,7 +53,7 @@ class AdminCommands:
         word = words[0] if words else b""
         handler = self._table.get(word.lower())
         if handler is None:
-            peer.send(b"ERR UNKNOWN_COMMAND Unknown+server+command%b\r\n" % word.translate(_CONTROL))
+            peer.send(_unknown(word))
         else:
             peer.send(handler(words))
 
@@ -92,7 +92,7 @@ class AdminCommands:
     def _show(self, words: Words) -> bytes:
         what = [word.lower() for word in words[1:]]
         if not what:
-            return b"ERR UNKNOWN_COMMAND Unknown+server+commandshow\r\n"
+            return _unknown(words[0])
         jobs = self._queue.jobs.values()
         if what == [b"jobs"]:
             lines = [
@@ -108,6 +108,8 @@ class AdminCommands:
         return b"".join(lines) + END
 
     def _cancel(self, words: Words) -> bytes:
+        if len(words) < 3:
+            return _unknown(words[0])
         if len(words) != 3 or words[1].lower() != b"job":
             return b"ERR UNKNOWN_ERROR\r\n"
         job = self._queue.jobs.get(words[2])
@@ -154,6 +156,10 @@ def shown(name: bytes) -> bytes:
 
 def _limit(word: bytes) -> int:
     return int(word) if word.isdigit() else 0
+
+
+def _unknown(word: bytes) -> bytes:
+    return b"ERR UNKNOWN_COMMAND Unknown+server+command%b\r\n" % word.translate(_CONTROL)
 
 
 def _incomplete(words: Words) -> bytes:

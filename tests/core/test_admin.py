@@ -60,7 +60,8 @@ def test_cancel_tells_clients_and_the_job_is_unknown_at_once() -> None:
     assert client.heard() == []
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
     assert admin.line(f"cancel job {queued}") == "ERR UNKNOWN_JOB\r\n"
-    assert admin.line("cancel it") == "ERR UNKNOWN_ERROR\r\n"
+    assert admin.line("cancel it now") == "ERR UNKNOWN_ERROR\r\n"
+    assert admin.line("cancel it") == "ERR UNKNOWN_COMMAND Unknown+server+commandcancel\r\n"
 
 
 def test_functions_are_created_and_dropped() -> None:
