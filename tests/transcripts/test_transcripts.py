@@ -11,6 +11,7 @@ from gearbridge.wire.commands import CLIENT, COMMANDS, SERVER, WORKER
 from tests.fixtures.gearmand import Gearmand
 from tests.fixtures.server import GearbridgeServer
 
+from .page import PAGE, page
 from .play import play
 from .script import ADMIN_COMMANDS, Transcript, read_all
 from .stage import MemoryStage, ServerStage
@@ -72,3 +73,7 @@ def settings_of(transcript: Transcript) -> dict[str, object]:
         name, given, value = option.removeprefix("--").partition("=")
         found[re.sub("-", "_", name)] = int(value) if value.isdigit() else value if given else True
     return found
+
+
+def test_the_page_on_compatibility_is_what_the_transcripts_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(TRANSCRIPTS), "stale: run python -m tests.transcripts.page"
