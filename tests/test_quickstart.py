@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .fixtures.processes import StartProcess
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("quickstart.md", "howto/move-from-gearmand.md")
+PAGES = ("quickstart.md", "howto/move-from-gearmand.md", "howto/replace-gearmand.md")
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
