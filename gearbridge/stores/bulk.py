@@ -48,6 +48,18 @@ class BulkTableStore(TableStore):
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         """Statements that delete rows."""
 
+    @contextlib.contextmanager
+    def _transaction(self, connection: Connection) -> Iterator[None]:
+        with connection.begin():  # SQLAlchemy's, which says nothing to a driver in autocommit mode
+            connection.exec_driver_sql(self.begin)
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(Exception):  # the first error is the one to tell
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         statements: list[Statement] = []
         for steps in group:

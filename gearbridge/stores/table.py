@@ -87,7 +87,7 @@ class TableStore:
         try:
             self._engine = self._create_engine(self._url)
             connection = self._connected()
-            with connection.begin():
+            with self._transaction(connection):
                 self._place(connection)
                 create_or_upgrade(connection)
                 self._take(connection)
@@ -150,6 +150,10 @@ class TableStore:
 
     def _create_engine(self, url: URL) -> Engine:
         return create_engine(url, poolclass=NullPool)
+
+    def _transaction(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """A block that is done whole or not at all, tables included, where the database can."""
+        return connection.begin()
 
     def _place(self, connection: Connection) -> None:
         """Make sure that there is a place for the tables."""

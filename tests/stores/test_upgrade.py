@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import inspect
 
+from gearbridge.errors import ConfigurationError
+from gearbridge.stores import upgrade
+from gearbridge.stores.schema import SCHEMA_VERSION
+from gearbridge.stores.upgrade import STEPS
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -72,6 +78,57 @@ def test_an_upgraded_table_equals_a_fresh_one(place: Place, fresh_place: Place) 
         with one.connect() as connection:
             found.append(tables(connection, "gearbridge" if one.kind == "postgresql" else None))
     assert found[0] == found[1]
+
+
+def test_an_upgrade_that_fails_changes_nothing_where_the_database_can(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_version_1(place)
+    before = _found(place)
+
+    def step(connection: Connection) -> None:
+        STEPS[1](connection)
+        raise ConfigurationError("the step failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrade, "STEPS", {1: step})
+        with pytest.raises(ConfigurationError, match="the step failed"):
+            place.store().open()
+    if place.kind != "mariadb":  # it commits at every statement that changes a table
+        assert _found(place) == before
+    store = place.store()
+    store.open()
+    assert len(list(store.replay())) == 2
+    store.close()
+
+
+def test_steps_are_taken_one_after_the_other_and_each_is_recorded(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_version_1(place)
+    taken: list[tuple[int, int]] = []
+
+    def step(number: int) -> Callable[[Connection], None]:
+        def take(connection: Connection) -> None:
+            taken.append((number, connection.exec_driver_sql("SELECT version FROM gearbridge_schema").scalar_one()))
+            if number in STEPS:
+                STEPS[number](connection)
+
+        return take
+
+    monkeypatch.setattr(upgrade, "SCHEMA_VERSION", SCHEMA_VERSION + 2)
+    monkeypatch.setattr(upgrade, "STEPS", {number: step(number) for number in range(1, SCHEMA_VERSION + 2)})
+    for _ in range(2):  # the second time there is nothing to do
+        store = place.store()
+        store.open()
+        store.close()
+    assert taken == [(number, number) for number in range(1, SCHEMA_VERSION + 2)]
+
+
+def _found(place: Place) -> object:
+    with place.connect() as connection:
+        version = connection.exec_driver_sql("SELECT version FROM gearbridge_schema").scalar()
+        return version, tables(connection, "public" if place.kind == "postgresql" else None)
 
 
 def test_an_upgrade_that_was_cut_short_is_finished_at_the_next_open(place: Place) -> None:
