@@ -55,7 +55,7 @@ class Deviation:
     why: str
 
 
-@dataclass
+@dataclass(eq=False)  # one for each file
 class Transcript:
     """A whole file."""
 
