@@ -89,6 +89,11 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--exceptions", is_flag=True, help="Send WORK_EXCEPTION to every client, asked for or not.")
 @click.option(
+    "--allow-shutdown",
+    is_flag=True,
+    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server, for whoever can connect.",
+)
+@click.option(
     "--max-packet",
     type=click.IntRange(1024, 2**32 - 1),
     metavar="BYTES",

@@ -43,6 +43,8 @@ class AdminCommands:
             b"drop": self._drop,
             b"maxqueue": self._maxqueue,
         }
+        if lifecycle.settings.allow_shutdown:
+            self._table[b"shutdown"] = self._shutdown
 
     def line(self, peer: Peer, args: Sequence[bytes]) -> None:
         """Handle one text line, given without its line end."""
@@ -147,6 +149,13 @@ class AdminCommands:
         # gearmand answers OK for an unknown function and forgets it; here the limit holds from then on.
         self._queue.function(words[1]).limits = [*limits, 0][:3]
         return OK
+
+    def _shutdown(self, words: Words) -> bytes:
+        # gearmand had this until 1.1.15, for everyone, and answered with LF alone.
+        if len(words) > 2 or (len(words) == 2 and words[1].lower() != b"graceful"):
+            return _incomplete(words)
+        self._lifecycle.stop_asked = "gracefully" if len(words) == 2 else "now"
+        return b"OK\n"
 
 
 def shown(name: bytes) -> bytes:

@@ -118,6 +118,17 @@ class Engine:
         """The server is to end: give out no more of what its store keeps, only what would be lost."""
         retire(self.lifecycle)
 
+    @property
+    def wants_stop(self) -> bool:
+        """An admin command asks the server to end: see `take_stop`."""
+        return self.lifecycle.stop_asked is not None
+
+    def take_stop(self) -> str | None:
+        """How an admin command asked the server to end, "now" or "gracefully"; told once, None when none did."""
+        asked = self.lifecycle.stop_asked
+        self.lifecycle.stop_asked = None
+        return asked
+
     def is_idle(self) -> bool:
         """Whether no job runs, and none waits that would be lost if the server ended now."""
         return is_idle(self.lifecycle)

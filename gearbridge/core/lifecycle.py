@@ -40,6 +40,7 @@ class JobLifecycle:
         self.deadlines = Deadlines()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
         self.retiring = False  # what the store keeps is left to the next server
+        self.stop_asked: str | None = None  # by an admin command: "now" or "gracefully"
         self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
         self.unplanned: list[tuple[Job, Schedule]] = []  # their due time is found at the next tick
         self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"

@@ -14,6 +14,7 @@ class Settings:
     job_retries: after how many lost workers a job fails; -1 is never, 0 is at the first.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: every connection gets WORK_EXCEPTION without asking for it.
+    allow_shutdown: the admin command `shutdown` is there.
     version: what the admin command `version` answers.
     process_id: what the admin command `getpid` answers.
     log_level: what the admin command `verbose` answers.
@@ -24,6 +25,7 @@ class Settings:
     job_retries: int = -1
     worker_wakeup: int = 0
     exceptions: bool = False
+    allow_shutdown: bool = False
     version: str = "gearbridge"
     process_id: int = 0
     log_level: str = "INFO"

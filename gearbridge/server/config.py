@@ -24,6 +24,7 @@ class ServerConfig:
     job_retries: after how many lost workers a job fails; -1 is never.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
+    allow_shutdown: let the admin command `shutdown` end the server, for whoever can connect.
     max_packet: largest packet taken.
     max_outbox: how much may wait for a connection that does not read; over it the connection is closed.
     max_journal: how much may wait for the store; over it connections that submit are not read from.
@@ -42,6 +43,7 @@ class ServerConfig:
     job_retries: int = -1
     worker_wakeup: int = 0
     exceptions: bool = False
+    allow_shutdown: bool = False
     max_packet: int = MAX_PACKET
     max_outbox: int = 2 * MAX_PACKET
     max_journal: int = MAX_PACKET

@@ -78,6 +78,7 @@ class Service:
             job_retries=config.job_retries,
             worker_wakeup=config.worker_wakeup,
             exceptions=config.exceptions,
+            allow_shutdown=config.allow_shutdown,
             version=f"gearbridge-{__version__}",
             process_id=os.getpid(),
             log_level=logging.getLevelName(_log.getEffectiveLevel()),
@@ -163,10 +164,20 @@ class Service:
             if journal.size > self.config.max_journal and source is not None:
                 source.pause("journal")
                 self._paused.append(source)
+        if engine.wants_stop:
+            self._stop_as_asked()
         if self._retiring and engine.is_idle():
             self.stop()
         if self._flushed is not None:
             self._flushed.set()
+
+    def _stop_as_asked(self) -> None:
+        asked = self.engine.take_stop()
+        _log.info("an admin command asks the server to end %s", asked)
+        if asked == "now":
+            self.stop()
+        else:
+            self.stop_gracefully()
 
     # Commit groups.
 

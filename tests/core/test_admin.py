@@ -117,6 +117,26 @@ def test_other_lines() -> None:
     assert admin.closed
 
 
+def test_shutdown_is_unknown_unless_it_is_allowed() -> None:
+    talk = Talk()
+    assert talk.connect().line("shutdown") == "ERR UNKNOWN_COMMAND Unknown+server+commandshutdown\r\n"
+    assert talk.engine.take_stop() is None
+
+
+@pytest.mark.parametrize(("line", "asked"), [("shutdown", "now"), ("SHUTDOWN Graceful\r", "gracefully")])
+def test_shutdown_asks_the_shell_to_end(line: str, asked: str) -> None:
+    talk = Talk(allow_shutdown=True)
+    assert talk.connect().line(line) == "OK\n"
+    assert talk.engine.take_stop() == asked
+    assert talk.engine.take_stop() is None
+
+
+def test_shutdown_takes_no_other_word() -> None:
+    talk = Talk(allow_shutdown=True)
+    assert talk.connect().line("shutdown now please").startswith("ERR INVALID_ARGUMENTS")
+    assert talk.engine.take_stop() is None
+
+
 def test_names_cannot_forge_lines() -> None:
     talk = Talk()
     worker = talk.worker("a\nb\tc")
