@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .fixtures.processes import StartProcess
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("quickstart.md", "howto/move-from-gearmand.md", "howto/replace-gearmand.md")
+PAGES = ("quickstart.md", "howto/install.md", "howto/move-from-gearmand.md", "howto/replace-gearmand.md")
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def database_url() -> Iterator[str]:
 
 def script(page: list[Block], folder: Path, port: int) -> str:
     """All commands of the page as one script, with a marker line after each block; its files are written on the way."""
-    lines = ["set -eu", "trap 'kill $(jobs -p) $(cat gearmand.pid) 2>/dev/null' EXIT"]
+    lines = ["set -eu", "trap 'kill $(jobs -p) $(cat gearmand.pid) 2>/dev/null || true' EXIT"]
     for number, block in enumerate(page):
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")

@@ -55,6 +55,7 @@ def upgrade(url: str, report: Report) -> None:
         installed = tuple(extension for extension, version in found.items() if version is not None)
         if not installed:
             raise ConfigurationError("no extension of gearbridge is installed here; gearbridge db install does that")
+        report(f"PostgreSQL {database.server_major(db)}, {database.describe(db)}")
         _demand_fit(db, DIRECT in installed)
         _provide_files(db, installed, report)
         for extension in installed:
