@@ -20,14 +20,17 @@ CLAIM_AGAIN = CLAIM_WINDOW // 2
 
 
 def rooms(lifecycle: JobLifecycle) -> dict[bytes, int]:
-    """How many jobs each function can take, of those that have a worker here. Asking clears `wants_claim`."""
+    """How many jobs each function can take, of those that have a worker here. Asking clears `wants_claim`.
+
+    A function that still has many is left out, so that claims are few and large.
+    """
     lifecycle.wants_claim = False
     if lifecycle.retiring:
         return {}
     return {
         function.name: CLAIM_WINDOW - function.claimed
         for function in lifecycle.queue.functions.values()
-        if function.workers and function.claimed < CLAIM_WINDOW
+        if function.workers and function.claimed <= CLAIM_AGAIN
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
 
@@ -35,9 +35,6 @@ def row_of(stored: StoredJob, handle: str) -> Row:
     )
 
 
-#: The same as StoredJob's constructor takes them.
-_FIELDS = ("handle", "function", "payload", "unique_key", "priority", "due", "attempts", "reducer")
-
 #: What settling may change, in the order of a Settlement's values; None leaves a column as it is.
 SETTLED = ("state", "attempts", "due", "error", "result", "finished", "numerator", "denominator")
 _KEPT: tuple[None, ...] = (None,) * len(SETTLED)
@@ -48,26 +45,32 @@ Settlement = tuple[object, ...]
 CLAIM_COLUMNS = (*COLUMNS, "max_attempts", "keep_result")
 
 
-def claimed_of(row: Sequence[object]) -> ClaimedJob:
+def claimed_of(row: Sequence[Any]) -> ClaimedJob:
     """The job that a row, in the order of CLAIM_COLUMNS, was made of."""
-    stored = job_of(row[: len(COLUMNS)])
-    job = ClaimedJob(*(getattr(stored, name) for name in _FIELDS))
-    job.max_attempts, job.keep_result = row[-2], bool(row[-1])  # type: ignore[assignment]  # untyped, as in job_of
+    *stored, max_attempts, keep_result = row
+    job = ClaimedJob(*_fields_of(stored))
+    job.max_attempts = max_attempts
+    job.keep_result = bool(keep_result)
     return job
 
 
-def job_of(row: Sequence[object]) -> StoredJob:
+def job_of(row: Sequence[Any]) -> StoredJob:
     """The job that a row, in the order of COLUMNS, was made of."""
+    return StoredJob(*_fields_of(row))
+
+
+def _fields_of(row: Sequence[Any]) -> tuple[bytes, bytes, bytes, bytes, int, int, int, bytes]:
+    """A row in the order of COLUMNS as StoredJob's constructor takes it. Rows come untyped from a driver."""
     handle, function, unique_key, priority, payload, due, attempts, reducer = row
-    return StoredJob(
-        handle.encode(),  # type: ignore[attr-defined]  # rows come untyped from a driver; the schema says what they are
-        from_text(function),  # type: ignore[arg-type]
-        bytes(payload),  # type: ignore[call-overload]
-        from_text(unique_key),  # type: ignore[arg-type]
-        priority,  # type: ignore[arg-type]
-        due,  # type: ignore[arg-type]
-        attempts,  # type: ignore[arg-type]
-        from_text(reducer),  # type: ignore[arg-type]
+    return (
+        handle.encode(),
+        from_text(function),
+        bytes(payload),
+        from_text(unique_key) if unique_key else b"",
+        priority,
+        due,
+        attempts,
+        from_text(reducer) if reducer else b"",
     )
 
 
