@@ -11,18 +11,17 @@ This file runs inside PostgreSQL too: standard library only, Python 3.9 and late
 
 from __future__ import annotations
 
-import math
 from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 
-from ..errors import ConnectionLost, ReplyTimeout, ServerError
+from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
 from ..wire import commands as c
 from .connection import parse_servers
 from .links import Link, Links
 from .parallel import run_all, submit_all
+from .requests import admin_answer, admin_line, background, foreground, to_key, to_name, to_octets
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
 
 if TYPE_CHECKING:
@@ -91,8 +90,7 @@ class Client:
         WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS. Raises JobFailed, JobException.
         """
         job = ForegroundJob(on_data, on_warning, on_status)
-        command = submission(priority, True)
-        args = (_name(function), _key(unique_key), _octets(payload))
+        command, args = foreground(function, payload, unique_key, priority)
         end = None if timeout is None else monotonic() + timeout
         link = self._links.current()
         session, connection = link.session, link.connection
@@ -132,15 +130,9 @@ class Client:
         `run_at`, in seconds since 1970, is the time before which it must not run; such a job has normal priority, the
         protocol knows no other.
         """
-        name = _name(function)
-        key = _key(unique_key)
-        octets = _octets(payload)
+        command, args = background(function, payload, unique_key, priority, run_at)
         link = self._links.current()
-        if run_at is None:
-            request = link.session.submit(submission(priority, False), None, name, key, octets)
-        else:
-            request = link.session.submit(c.SUBMIT_JOB_EPOCH, None, name, key, _epoch(run_at, priority), octets)
-        return text(self._ask(link, request)[0])
+        return text(self._ask(link, link.session.submit(command, None, *args))[0])
 
     def do_background_many(
         self, function: str | bytes, payloads: Iterable[bytes | str], *, priority: int = Priority.NORMAL
@@ -150,12 +142,12 @@ class Client:
         Raises ServerError when the server refuses one: its text says how many it had accepted before, and those stay
         submitted. After ConnectionLost or ReplyTimeout any number of them may be.
         """
-        name = _name(function)
+        name = to_name(function)
         command = submission(priority, False)
         link = self._links.current()
         try:
             link.talking = True
-            handles, refusal = submit_all(link, command, name, map(_octets, payloads), self._reply_deadline)
+            handles, refusal = submit_all(link, command, name, map(to_octets, payloads), self._reply_deadline)
             link.talking = False
         except BaseException:
             self._links.drop(link)
@@ -179,13 +171,13 @@ class Client:
         as long as they take. The first one to fail ends the call with JobFailed, JobException or ServerError: the
         others are given up, and those that no worker has begun are not done.
         """
-        name = _name(function)
+        name = to_name(function)
         command = submission(priority, True)
         end = None if timeout is None else monotonic() + timeout
         link = self._links.current()
         try:
             link.talking = True
-            results = run_all(link, command, name, map(_octets, payloads), self._reply_deadline, end, on_warning)
+            results = run_all(link, command, name, map(to_octets, payloads), self._reply_deadline, end, on_warning)
             link.talking = False
         except BaseException:
             self._links.drop(link)
@@ -197,7 +189,7 @@ class Client:
 
         A server that cannot be reached is skipped, so "unknown" is the word of those that could be.
         """
-        octets = _key(handle, "handle")
+        octets = to_key(handle, "handle")
         return self._first_known(lambda session: session.get_status(None, octets))
 
     def status_by_unique_key(self, unique_key: str | bytes) -> JobStatus:
@@ -205,7 +197,7 @@ class Client:
 
         Where several functions have a job with this key, the server tells of any one of them.
         """
-        octets = _key(unique_key)
+        octets = to_key(unique_key)
         return self._first_known(lambda session: session.get_status_unique(None, octets))
 
     def ping(self) -> float:
@@ -220,17 +212,9 @@ class Client:
 
         It goes to the server that jobs go to. Raises ServerError when the server answers ERR.
         """
-        line = command.strip().encode("utf-8", "surrogateescape")
-        if not line or any(octet < 32 for octet in line):
-            raise ValueError(f"an admin command is one line of text, not {command!r}")
+        line = admin_line(command)
         link = self._links.current()
-        lines = [text(octets) for octets in self._ask(link, link.session.admin(None, line))]
-        if lines and lines[0].startswith("ERR ") and "\t" not in lines[0]:
-            code, _, explanation = lines[0][4:].partition(" ")
-            if not code.isupper():  # some of gearmand's have no code
-                code, explanation = "ERR", lines[0][4:]
-            raise ServerError(code, unquote_plus(explanation) or code)
-        return lines
+        return admin_answer(self._ask(link, link.session.admin(None, line)))
 
     def close(self) -> None:
         """Close all connections; the next call opens a new one."""
@@ -287,31 +271,3 @@ class Client:
 
     def _reply_deadline(self) -> float | None:
         return None if self.reply_timeout is None else monotonic() + self.reply_timeout
-
-
-def _octets(payload: bytes | str) -> bytes:
-    return payload.encode() if isinstance(payload, str) else payload
-
-
-def _name(function: str | bytes) -> bytes:
-    octets = function.encode() if isinstance(function, str) else function
-    if not octets or b"\0" in octets:
-        raise ValueError("a function name cannot be empty" if not octets else "a function name cannot contain NUL")
-    return octets
-
-
-def _key(key: str | bytes | None, what: str = "unique key") -> bytes:
-    if key is None:
-        return b""
-    octets = key.encode("utf-8", "surrogateescape") if isinstance(key, str) else key
-    if b"\0" in octets:
-        raise ValueError(f"a {what} cannot contain NUL")
-    return octets
-
-
-def _epoch(run_at: float, priority: int) -> bytes:
-    if priority != Priority.NORMAL:
-        raise ValueError("a job with a time to run has normal priority; the protocol knows no other")
-    if not 0 <= run_at < 2**63:
-        raise ValueError(f"run_at is in seconds since 1970, not {run_at!r}")
-    return b"%d" % math.ceil(run_at)  # never before the time

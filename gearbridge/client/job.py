@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..wire import commands as c
 from ..wire.packets import request
+from .requests import to_octets
 from .session import text
 
 if TYPE_CHECKING:
@@ -35,15 +36,11 @@ class Job:
 
     def send_data(self, payload: bytes | str) -> None:
         """Send a part of the result ahead, to the foreground clients that wait for it."""
-        self._send(request(c.WORK_DATA, self._handle, _octets(payload)))
+        self._send(request(c.WORK_DATA, self._handle, to_octets(payload)))
 
     def send_warning(self, payload: bytes | str) -> None:
         """Send a warning to the foreground clients that wait for the job."""
-        self._send(request(c.WORK_WARNING, self._handle, _octets(payload)))
+        self._send(request(c.WORK_WARNING, self._handle, to_octets(payload)))
 
     def __repr__(self) -> str:
         return f"<Job {self.handle} of {self.function!r}, {len(self.payload)} bytes>"
-
-
-def _octets(payload: bytes | str) -> bytes:
-    return payload.encode() if isinstance(payload, str) else payload

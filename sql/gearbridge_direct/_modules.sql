@@ -13,6 +13,7 @@ VALUES
 \embed wire.parser gearbridge/wire/parser.py
 \embed client gearbridge/client/__init__.py
 \embed client.session gearbridge/client/session.py
+\embed client.requests gearbridge/client/requests.py
 \embed client.connection gearbridge/client/connection.py
 \embed client.links gearbridge/client/links.py
 \embed client.parallel gearbridge/client/parallel.py
