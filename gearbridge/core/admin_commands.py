@@ -100,7 +100,7 @@ class AdminCommands:
             lines = [
                 b"%b\t%d\t%d\t%d\n"
                 # IGNORE_JOB is always 0 here: an abandoned job is gone, not ignored.
-                % (job.handle, job.attempts, 0, 1 if job.background and self._lifecycle.durable else 0)
+                % (job.handle, job.attempts, 0, 1 if job.background else 0)
                 for job in jobs
             ]
         elif what == [b"unique", b"jobs"]:
