@@ -105,8 +105,10 @@ def test_in_the_background_it_answers_when_the_command_has_ended(place: Place, d
     assert ask(place.port, "getpid") == [f"OK {daemon}"]
     assert os.getsid(daemon) == daemon, "a session of its own: no terminal ends it"
     assert Path(f"/proc/{daemon}/cwd").resolve() == Path.cwd()
-    for number in (0, 1, 2):
-        assert os.readlink(f"/proc/{daemon}/fd/{number}") == os.devnull
+    wait_until(  # gearmand's command may end a moment before
+        lambda: {os.readlink(f"/proc/{daemon}/fd/{number}") for number in (0, 1, 2)} == {os.devnull},
+        what="the terminal to be let go",
+    )
     os.kill(daemon, signal.SIGTERM)
     wait_until(lambda: not runs(daemon), what="the server to end")
     assert not place.pid_file.exists()
@@ -146,7 +148,8 @@ def test_sigusr1_waits_for_the_job_in_hand(place: Place, start_process: StartPro
         assert process.running
         worker.send("WORK_COMPLETE", handle, "done")
         assert client.hear() == ("WORK_COMPLETE", handle, "done")
-        assert process.wait() == 0
+        if place.program.resolve() == GEARBRIDGE.resolve():
+            assert process.wait() == 0  # gearmand: on a busy machine it may go on without jobs, for ever
 
 
 def test_sighup_begins_the_log_file_anew(place: Place, start_process: StartProcess) -> None:
