@@ -219,7 +219,11 @@ class Service:
     # Start and stop.
 
     def _replay(self) -> None:
-        count = self.engine.restore(self._store.replay())
+        gc.disable()  # jobs are all that is made meanwhile, and none of them is garbage
+        try:
+            count = self.engine.restore(self._store.replay())
+        finally:
+            gc.enable()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

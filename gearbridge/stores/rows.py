@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
@@ -19,6 +20,10 @@ Row = tuple[str, str, str, int, bytes, int, int, str]
 
 #: The columns of a stored job, in the order of `row_of`.
 COLUMNS = ("handle", "function", "unique_key", "priority", "payload", "due", "attempts", "reducer")
+
+
+#: Few functions have many jobs: a replay reads the same names again and again.
+_name = lru_cache(1024)(from_text)
 
 
 def row_of(stored: StoredJob, handle: str) -> Row:
@@ -64,13 +69,13 @@ def _fields_of(row: Sequence[Any]) -> tuple[bytes, bytes, bytes, bytes, int, int
     handle, function, unique_key, priority, payload, due, attempts, reducer = row
     return (
         handle.encode(),
-        from_text(function),
+        _name(function),
         bytes(payload),
         from_text(unique_key) if unique_key else b"",
         priority,
         due,
         attempts,
-        from_text(reducer) if reducer else b"",
+        _name(reducer),
     )
 
 
