@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
     from .script import Transcript
 
+_SCHEDULES = """\
+## SUBMIT_JOB_SCHED
+
+Arguments: function, unique key, minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the week
+(0-6, 0 is Monday), payload. An empty field or `*` stands for any; those given must hold together. The job runs once, in
+background, at the first minute that begins at or after the moment of its submission and matches. Times are UTC. A field
+out of its bounds, and a day that its month never has (31 February), are refused with ERROR `INVALID_ARGUMENT`. The due
+time is kept with the job: a restart does not move it.
+"""
+
 #: How many transcripts without a deviation are named in a row.
 SHOWN = 3
 
@@ -39,6 +49,7 @@ def page(transcripts: list[Transcript]) -> str:
         _section("Admin commands", ADMIN_COMMANDS, transcripts, ">"),
         _section("Everything else", ("other packets", "other lines"), transcripts, ">"),
         _losses(transcripts),
+        _SCHEDULES,
     ]
     return "\n".join(sections)
 
