@@ -115,3 +115,7 @@ def test_a_configuration_file_tells_what_in_it_is_no_option() -> None:
 def test_a_queue_without_what_it_needs_says_what() -> None:
     with pytest.raises(ConfigurationError, match="missing required --libsqlite3-db=<dbfile> argument"):
         planned("-q", "libsqlite3")
+
+
+def test_tls_options_without_tls_are_told() -> None:
+    assert planned("--ssl-key", "k").notes == ("--ssl-key has no meaning without --ssl",)

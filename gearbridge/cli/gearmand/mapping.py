@@ -6,7 +6,7 @@ What is given and has no meaning here becomes a note for the log; what would be 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
@@ -100,6 +100,10 @@ _PROCESS = {
 }
 
 
+#: gearmand asks no client for a certificate, with or without --ssl-ca-file.
+_TLS = {"ssl-certificate": "tls_certificate", "ssl-key": "tls_key", "ssl-ca-file": "tls_ca"}
+
+
 def _config(values: Values, config: ServerConfig) -> ServerConfig:
     changes: dict[str, object] = {}
     for name, (field, read) in _SETTINGS.items():
@@ -113,9 +117,17 @@ def _config(values: Values, config: ServerConfig) -> ServerConfig:
     if protocol:
         raise ConfigurationError(f"Unknown protocol module : {protocol}")
     if values.get("ssl"):
-        # gearmand as Debian builds it takes --ssl and serves plain text.
-        raise ConfigurationError("--ssl: this server has no TLS; it does not start without what was asked for")
+        changes |= _tls(values, config)
     return replace(config, **changes)  # type: ignore[arg-type]  # by field; each was read as its field's type
+
+
+def _tls(values: Values, config: ServerConfig) -> dict[str, object]:
+    # gearmand as Debian builds it takes --ssl and serves plain text. Here nothing starts without what was asked for.
+    if not {field.name for field in fields(config)} >= set(_TLS.values()):
+        raise ConfigurationError("--ssl: this server has no TLS")
+    if not values.get("ssl-certificate"):
+        raise ConfigurationError("--ssl needs --ssl-certificate")
+    return {field: values[name] for name, field in _TLS.items() if name in values}
 
 
 def _process(values: Values, process: ProcessOptions) -> ProcessOptions:
@@ -126,6 +138,8 @@ def _process(values: Values, process: ProcessOptions) -> ProcessOptions:
 
 def _notes(values: Values) -> tuple[str, ...]:
     notes = [f"--{name} has no meaning here" for name in WITHOUT_MEANING if name in values and name not in _TABLES]
+    if not values.get("ssl"):
+        notes += [f"--{name} has no meaning without --ssl" for name in _TLS if name in values]
     if values.get("job-retries") == 0:
         notes.append("--job-retries 0 fails a job when its first worker is lost, as in gearmand 2.0; -1 is no limit")
     if str(values.get("queue-type", "builtin")).lower() != "builtin":

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 NAME = "gearmand"
 DEFAULT_CONFIG_FILE = BY_NAME["config-file"].default
 
+_TLS_VARIABLES = {
+    "ssl-ca-file": "GEARMAND_CA_CERTIFICATE",
+    "ssl-certificate": "GEARMAND_SERVER_PEM",
+    "ssl-key": "GEARMAND_SERVER_KEY",
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +63,15 @@ def read_config_file(path: str) -> tuple[Values, list[str]]:
     return values, [f"{path}: {word!r} is not an option and is passed over" for word in stray]
 
 
+def _add_environment(values: Values) -> None:
+    """gearmand's variables: the port's counts when no option names it, those of TLS go before the options."""
+    if "port" not in values and os.environ.get("GEARMAND_PORT"):
+        values["port"] = os.environ["GEARMAND_PORT"]
+    for name, variable in _TLS_VARIABLES.items():
+        if values.get("ssl") and os.environ.get(variable):
+            values[name] = os.environ[variable]
+
+
 def _run(words: Sequence[str]) -> int:
     given = parse(words)
     from_file, notes = read_config_file(str(given.get("config-file", DEFAULT_CONFIG_FILE)))
@@ -70,8 +85,7 @@ def _run(words: Sequence[str]) -> int:
     if values.get("version"):
         print(f"\n{NAME} {__version__} (gearbridge)")
         return 0
-    if "port" not in values and os.environ.get("GEARMAND_PORT"):
-        values["port"] = os.environ["GEARMAND_PORT"]
+    _add_environment(values)
     told = plan(
         values,
         ServerConfig(listen=""),
