@@ -43,7 +43,8 @@ _store = click.option(
 def export_command(store: str, file: str) -> None:
     """Write the jobs of a store to FILE, - for standard output, one JSON object a line, in order of submission.
 
-    The store stays as it is. No server may be using it meanwhile. FILE appears when it is complete.
+    The store stays as it is. No server may be using it meanwhile. FILE appears when it is complete. What SQL enqueued
+    is not among them: it stays in its table, for any server to claim.
 
     \b
     Examples:
@@ -154,5 +155,9 @@ def _output(file: str) -> Iterator[IO[bytes]]:
             output.flush()
             os.fsync(output.fileno())
         os.replace(unfinished, file)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # it may never have come to be
+            os.unlink(unfinished)
+        if isinstance(error, OSError):
+            raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
+        raise
