@@ -43,12 +43,14 @@ class _Identity(TypedDict, total=False):
 class TemporaryCluster:
     """PostgreSQL with PL/Python in a temporary folder; a context manager.
 
-    `settings` are server parameters (``{"fsync": "off"}``). Raises ConfigurationError where PostgreSQL is missing or
+    `settings` are server parameters (``{"fsync": "off"}``). `source` is the PostgreSQL to run, by default the newest with
+    PL/Python that is installed. Raises ConfigurationError where PostgreSQL is missing or
     does not start; the message has the end of its log.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, source: Installation | None = None) -> None:
         self._settings = dict(settings or {})
+        self._source = source
         self._password = secrets.token_hex(12)
         self._identity, self._owner = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,7 +86,7 @@ class TemporaryCluster:
 
     def start(self) -> None:
         """Make the cluster and wait until it takes connections."""
-        source = find_installation()
+        source = self._source or find_installation()
         self.folder = Path(tempfile.mkdtemp(prefix="gearbridge-pg-"))
         try:
             self.installation = copy_installation(source, self.folder / "installation")

@@ -54,7 +54,7 @@ def find_installation(searched: Sequence[str] = _SEARCHED) -> Installation:
     on_path = shutil.which("pg_config")
     if on_path:
         directories.append(Path(on_path).resolve().parent)
-    found = [_read(path) for path in directories if all((path / name).exists() for name in _BINARIES)]
+    found = [read_installation(path) for path in directories if all((path / name).exists() for name in _BINARIES)]
     usable = [one for one in found if one.major >= OLDEST and (one.extensions / "plpython3u.control").exists()]
     if not usable:
         seen = ", ".join(f"PostgreSQL {one.major} in {one.bin}" for one in found) or "no PostgreSQL server at all"
@@ -65,7 +65,8 @@ def find_installation(searched: Sequence[str] = _SEARCHED) -> Installation:
     return max(usable, key=lambda one: one.major)
 
 
-def _read(directory: Path) -> Installation:
+def read_installation(directory: Path) -> Installation:
+    """Ask the pg_config in this directory of binaries where its PostgreSQL keeps its parts."""
     printed = subprocess.run([directory / "pg_config"], check=True, capture_output=True, text=True).stdout
     values = dict(re.findall(r"^([A-Z-]+) = (.*)$", printed, re.MULTILINE))
     version = re.match(r"PostgreSQL (\d+)", values["VERSION"])
