@@ -43,9 +43,9 @@ class _Identity(TypedDict, total=False):
 class TemporaryCluster:
     """PostgreSQL with PL/Python in a temporary folder; a context manager.
 
-    `settings` are server parameters (``{"fsync": "off"}``). `source` is the PostgreSQL to run, by default the newest with
-    PL/Python that is installed. Raises ConfigurationError where PostgreSQL is missing or
-    does not start; the message has the end of its log.
+    `settings` are server parameters (``{"fsync": "off"}``). `source` is the PostgreSQL to run, by default the newest
+    with PL/Python that is installed. Raises ConfigurationError where PostgreSQL is missing or does not start; the
+    message has the end of its log.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, source: Installation | None = None) -> None:
