@@ -1,4 +1,4 @@
-"""Every transcript is true of the engine in memory, of `gearbridge server` and of gearmand."""
+"""Every transcript is true of the engine in memory, of `gearbridge server` with a durable store, and of gearmand."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_in_memory(transcript: Transcript) -> None:
 
 @EACH
 def test_with_a_gearbridge_server(transcript: Transcript, tmp_path: Path) -> None:
-    with GearbridgeServer(tmp_path, "--store", "memory:", *transcript.options) as server, ServerStage(server) as stage:
+    with GearbridgeServer(tmp_path, *transcript.options) as server, ServerStage(server) as stage:
         play(transcript, stage, "gearbridge")
 
 
