@@ -32,6 +32,7 @@ format: $(VENV)/.dev ## Write the code as `make lint` wants it
 
 bench: packages $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
 	$(BIN)/python -m tests.bench.versus_gearmand
+	$(BIN)/python -m tests.bench.direct_calls
 	$(BIN)/python -m tests.bench.sql_queue
 	$(BIN)/python -m tests.bench.deep_queue
 

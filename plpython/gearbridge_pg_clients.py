@@ -3,8 +3,9 @@
 It knows no job; what is done with a client is gearbridge_pg.py's.
 
 Rules of this file:
-1. Each call asks, in one statement, in the name of whoever calls: SET ROLE and SECURITY DEFINER functions change that.
-   So what an administrator grants, allows or takes back holds for the next call, in open sessions too.
+1. Each call asks in whose name it is made: SET ROLE and SECURITY DEFINER functions change that. What that role may is
+   asked once in a statement, since it costs as much as a call. So what an administrator grants, allows or takes back
+   holds from the next statement on, in open sessions too.
 2. Which servers may be reached is what the table gearbridge.allowed_servers says. Parameters, which anybody may set,
    only choose among them.
 
@@ -41,6 +42,9 @@ _CALLER = """
         (SELECT pg_catalog.string_agg(nearness || servers, '\n' ORDER BY nearness, servers) FROM gearbridge.my_servers)
         AS allowed
 """
+_NAME = plpy.prepare(
+    "SELECT current_user::pg_catalog.text AS role, pg_catalog.statement_timestamp()::pg_catalog.text AS statement"
+)
 _ASKER = plpy.prepare(_CALLER)
 _SUBMITTER = plpy.prepare(_CALLER + ", gearbridge.may_submit($1, current_user) AS may", ["text"])
 _ROLE_EXISTS = plpy.prepare(
@@ -68,11 +72,14 @@ _of_function: dict[str, SessionClient] = {}  # of functions that have servers of
 _default: SessionClient | None = None
 _default_caller: Caller | None = None  # whose `_default` it is
 _permitted: dict[SessionClient, Caller] = {}  # what was found good last
+_last: tuple[str, str, str] | None = None  # role, statement and function of the call before
+_last_client: SessionClient | None = None  # which it was given
 
 
 def set_servers(servers: str, function: str | None) -> None:
     """Use these servers from now on, for one function or the others; the connections to the old ones are closed."""
-    global _set  # noqa: PLW0603  a session has one client, and this module is the session's
+    global _set, _last  # noqa: PLW0603  a session has one client, and this module is the session's
+    _last = None
     if function == "":
         raise SqlError("22023", "a function name cannot be empty")
     client = _client(servers)
@@ -94,6 +101,16 @@ def allow(servers: str, role: str) -> None:
 
 def for_function(function: str) -> SessionClient:
     """Return the client for jobs of a function. Raises 42501 where the role may not submit them."""
+    global _last, _last_client  # noqa: PLW0603  as above
+    name = plpy.execute(_NAME)[0]
+    asked = (name["role"], name["statement"], function)
+    if _last_client is None or asked != _last:
+        _last_client = _for_submitter(function)
+        _last = asked
+    return _last_client
+
+
+def _for_submitter(function: str) -> SessionClient:
     row = plpy.execute(_SUBMITTER, [function])[0]
     caller = _read(row)
     if not row["may"]:

@@ -179,7 +179,7 @@ def test_a_setting_that_is_no_time_says_so(direct: Session, setting: str, nonsen
     assert value(direct, "SELECT gman_ping() IS NOT NULL")
 
 
-def test_a_background_call_that_is_answered_at_once_asks_for_rights_and_no_more(direct: Session) -> None:
+def test_a_background_call_that_is_answered_at_once_asks_in_whose_name_and_no_more(direct: Session) -> None:
     # Each statement costs time in every call. A slow machine may make a call wait, hence some leeway.
     counts: list[str | None] = []
     direct.add_notice_handler(lambda notice: counts.append(notice.message_primary))
