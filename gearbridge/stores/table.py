@@ -247,6 +247,8 @@ class TableStore:
 
     def _is_broken(self, cause: Any) -> bool:
         assert self._engine is not None
+        if self._connection is not None and self._connection.invalidated:
+            return True  # SQLAlchemy saw it first, in a claim; to ask for the driver's connection would make a new one
         raw = self._connection.connection.dbapi_connection if self._connection is not None else None
         return self._engine.dialect.is_disconnect(cause, raw, None) or self._is_unavailable(cause)
 
