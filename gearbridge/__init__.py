@@ -3,6 +3,7 @@
 `gearbridge.sqlite` is imported by itself. Importing this package loads the standard library only.
 """
 
+from .client.aio_client import AsyncClient
 from .client.client import Client, JobStatus
 from .client.job import Job
 from .client.worker import Worker
@@ -25,6 +26,7 @@ from .records import Priority
 from .version import __version__
 
 __all__ = [
+    "AsyncClient",
     "Client",
     "ConfigurationError",
     "ConnectionLost",

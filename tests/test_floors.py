@@ -40,6 +40,7 @@ IMPURE = {"asyncio", "socket", "selectors", "threading", "time", "datetime", "ra
 PURE = [
     "wire/*.py",
     "core/*.py",
+    "client/choice.py",
     "client/requests.py",
     "client/session.py",
     "client/worker_session.py",

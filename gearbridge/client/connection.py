@@ -75,6 +75,18 @@ def _parse_address(text: str) -> Address:
     return Address(host, int(port))
 
 
+def prepare(candidate: socket.socket) -> None:
+    """Make a socket that is connected ready for a conversation. Raises OSError where it met nobody but itself."""
+    if candidate.getsockname() == candidate.getpeername():
+        # TCP lets a socket connect to itself when the port of a dead server happens to be given to it.
+        raise ConnectionRefusedError("no server listens there")
+    candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    candidate.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):  # not every system has all three
+            candidate.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 class Connection:
     """An open connection. `on_wait` is called about every 20 ms of waiting; what it raises goes on to the caller."""
 
@@ -123,17 +135,10 @@ class Connection:
             code = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
                 raise OSError(code, os.strerror(code))
-        if candidate.getsockname() == candidate.getpeername():
-            # TCP lets a socket connect to itself when the port of a dead server happens to be given to it.
-            raise ConnectionRefusedError("no server listens there")
         candidate.setblocking(True)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _SLICE_TIMEVAL)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SLICE_TIMEVAL)
-        candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE:
-            if hasattr(socket, name):  # not every system has all three
-                candidate.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        prepare(candidate)
 
     def fileno(self) -> int:
         """The socket's number, for selectors."""

@@ -1,9 +1,8 @@
-"""A client's connections to its servers: which one jobs go to, and which are dead. It knows nothing of requests.
+"""A client's connections to its servers: which are open, and which one jobs go to. It knows nothing of requests.
 
 Rules of this file:
-1. Jobs go to the first server that answers, and stay with it as long as it does.
-2. A server that could not be reached is left alone for DEAD_FOR seconds, unless there is no other.
-3. A kept connection is looked at before it is used: a server that was restarted meanwhile costs nobody an error.
+1. Jobs go to the server that `choice` names, and stay with it as long as it answers.
+2. A kept connection is looked at before it is used: a server that was restarted meanwhile costs nobody an error.
 
 This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
 """
@@ -14,15 +13,13 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..errors import ProtocolError, ServersUnreachable
+from ..errors import ProtocolError
+from .choice import ServerChoice
 from .connection import Address, Connection
 from .session import ClientSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-#: How long a server that could not be reached is left alone while another one answers, in seconds.
-DEAD_FOR = 5.0
 
 
 class Link:
@@ -64,13 +61,12 @@ class Links:
         on_wait: Callable[[], None] | None,
         on_connect: Callable[[], None] | None,
     ) -> None:
-        self.addresses = addresses
         self.timeout = timeout
         self._on_wait = on_wait
         self._on_connect = on_connect
         self._current: Link | None = None
         self._open: dict[Address, Link] = {}
-        self._dead: dict[Address, tuple[float, str]] = {}  # when it was tried, and why that failed
+        self._choice = ServerChoice(addresses)
         self._process = os.getpid()
 
     def current(self) -> Link:
@@ -92,10 +88,10 @@ class Links:
     def others(self) -> Iterator[Link]:
         """Open the links to the servers that jobs do not go to now, one after the other; dead ones are left out."""
         current = self._current
-        for address in self.addresses:
+        for address in self._choice.addresses:
             if current is not None and address == current.connection.address:
                 continue
-            if address in self._open or not self._resting(address):
+            if address in self._open or not self._choice.resting(address, monotonic()):
                 link = self._reach(address)
                 if link is not None:
                     yield link
@@ -109,7 +105,7 @@ class Links:
         if self._current is link:
             self._current = None
         if reason:
-            self._dead[address] = (monotonic(), reason)
+            self._choice.failed(address, monotonic(), reason)
 
     def close(self) -> None:
         """Close all links."""
@@ -117,14 +113,11 @@ class Links:
             self.drop(link)
 
     def _first(self) -> Link:
-        rested = [address for address in self.addresses if not self._resting(address)]
-        dead = [address for address in self.addresses if address not in rested]
-        for address in (*rested, *dead):
+        for address in self._choice.order(monotonic()):
             link = self._reach(address)
             if link is not None:
                 return link
-        reasons = ", ".join(f"{address} ({self._dead[address][1]})" for address in self.addresses)
-        raise ServersUnreachable(f"no job server can be reached: {reasons}")
+        raise self._choice.unreachable()
 
     def _reach(self, address: Address) -> Link | None:
         """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
@@ -138,11 +131,8 @@ class Links:
         try:
             link = Link(Connection(address, self.timeout, self._on_wait))
         except OSError as error:
-            self._dead[address] = (monotonic(), error.strerror or str(error))
+            self._choice.failed(address, monotonic(), error.strerror or str(error))
             return None
-        self._dead.pop(address, None)
+        self._choice.reached(address)
         self._open[address] = link
         return link
-
-    def _resting(self, address: Address) -> bool:
-        return address in self._dead and monotonic() < self._dead[address][0] + DEAD_FOR

@@ -15,6 +15,7 @@ VALUES
 \embed client.session gearbridge/client/session.py
 \embed client.requests gearbridge/client/requests.py
 \embed client.connection gearbridge/client/connection.py
+\embed client.choice gearbridge/client/choice.py
 \embed client.links gearbridge/client/links.py
 \embed client.parallel gearbridge/client/parallel.py
 \embed client.client gearbridge/client/client.py

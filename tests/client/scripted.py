@@ -27,12 +27,16 @@ class Scripted:
         self._connections.append(connection)
         return connection
 
+    def close(self) -> None:
+        """Close all connections, and refuse new ones."""
+        for connection in (*self._connections, self._listener):
+            with contextlib.suppress(OSError):
+                connection.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for connection in (*self._connections, self._listener):
-            with contextlib.suppress(OSError):
-                connection.close()
+        self.close()

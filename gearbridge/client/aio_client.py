@@ -1,0 +1,236 @@
+"""The asyncio client: what `client.Client` does, for many tasks at once over one connection to each server.
+
+How servers are chosen is `choice`'s, what the packets say `session`'s, how calls share a connection `aio_link`'s.
+
+Rules of this file:
+1. A submission is sent at most once. When the connection breaks before the reply, nobody knows whether the server has
+   the job: ConnectionLost says so, and the caller decides. Questions (status) may be asked again elsewhere.
+2. All tasks share one attempt to connect. A task that is cancelled leaves it, and its connection, to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..errors import ConnectionLost, ReplyTimeout
+from ..records import Priority
+from ..wire import commands as c
+from .aio_link import AsyncLink, Call
+from .choice import ServerChoice
+from .connection import Address, parse_servers
+from .requests import admin_answer, admin_line, background, foreground, to_key
+from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+
+class AsyncClient:
+    """A client of one or more Gearman servers, for asyncio. Any number of tasks may use it at once.
+
+    The arguments, and what is raised, are `Client`'s; times are in seconds. Callbacks are plain functions and run on
+    the event loop. It belongs to the event loop of its first call until it is closed; use it with `async with`, or
+    await `close()`. A call that is cancelled or timed out gives up its job's result; the server does the job all the
+    same.
+    """
+
+    def __init__(
+        self,
+        servers: str | Sequence[str] = "127.0.0.1:4730",
+        *,
+        connect_timeout: float = 5.0,
+        reply_timeout: float | None = 60.0,
+    ) -> None:
+        addresses = parse_servers(servers)
+        self.servers = tuple(map(str, addresses))
+        self.connect_timeout = connect_timeout
+        self.reply_timeout = reply_timeout
+        self._choice = ServerChoice(addresses)
+        self._current: AsyncLink | None = None
+        self._open: dict[Address, AsyncLink] = {}
+        self._attempts: dict[Address, asyncio.Task[AsyncLink | None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def do(
+        self,
+        function: str | bytes,
+        payload: bytes | str = b"",
+        unique_key: str | bytes | None = None,
+        *,
+        priority: int = Priority.NORMAL,
+        timeout: float | None = None,
+        on_data: Callable[[bytes], object] | None = None,
+        on_warning: Callable[[bytes], object] | None = None,
+        on_status: Callable[[int, int], object] | None = None,
+    ) -> bytes:
+        """Submit a foreground job, wait until it is done and return its result; see `Client.do`."""
+        job = ForegroundJob(on_data, on_warning, on_status)
+        command, args = foreground(function, payload, unique_key, priority)
+
+        async def run() -> None:
+            link = await self._link()
+            session = link.session
+            await link.call(
+                lambda call: session.ask_exceptions() + session.submit(command, call, *args),
+                job.take,
+                self.reply_timeout,
+            )
+
+        try:
+            await asyncio.wait_for(run(), timeout)
+        except asyncio.TimeoutError as error:
+            what = f"job {text(job.handle)} was not done" if job.handle else "the server did not answer"
+            raise ReplyTimeout(f"{what} within {timeout:g} s") from error
+        return job.result()
+
+    async def do_background(
+        self,
+        function: str | bytes,
+        payload: bytes | str = b"",
+        unique_key: str | bytes | None = None,
+        *,
+        priority: int = Priority.NORMAL,
+        run_at: float | None = None,
+    ) -> str:
+        """Submit a background job and return its handle as soon as the server has it; see `Client.do_background`."""
+        command, args = background(function, payload, unique_key, priority, run_at)
+        link = await self._link()
+        return text((await self._ask(link, lambda call: link.session.submit(command, call, *args)))[0])
+
+    async def status(self, handle: str | bytes) -> JobStatus:
+        """Ask for a job's status, each server in turn until one knows the job; see `Client.status`."""
+        octets = to_key(handle, "handle")
+        return await self._first_known(lambda session, call: session.get_status(call, octets))
+
+    async def status_by_unique_key(self, unique_key: str | bytes) -> JobStatus:
+        """Ask as `status` does, by unique key; `waiting_clients` is set."""
+        octets = to_key(unique_key)
+        return await self._first_known(lambda session, call: session.get_status_unique(call, octets))
+
+    async def ping(self) -> float:
+        """Ask the server that jobs go to for an echo; return the time there and back in seconds."""
+        link = await self._link()
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        await self._ask(link, lambda call: link.session.echo(call, b"gearbridge"))
+        return clock() - start
+
+    async def admin(self, command: str) -> list[str]:
+        """Send a command of the text protocol and return the lines of the answer; see `Client.admin`."""
+        line = admin_line(command)
+        link = await self._link()
+        return admin_answer(await self._ask(link, lambda call: link.session.admin(call, line)))
+
+    async def close(self) -> None:
+        """Close all connections; calls under way end with ConnectionLost, the next call opens a new connection."""
+        attempts = list(self._attempts.values())
+        for attempt in attempts:
+            attempt.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+        links = list(self._open.values())
+        self._open.clear()
+        self._current = self._loop = None
+        for link in links:
+            link.lose(ConnectionLost("the client was closed"))
+        for link in links:
+            await link.closed
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({','.join(self.servers)!r})"
+
+    # Conversations.
+
+    async def _ask(self, link: AsyncLink, request: Callable[[Call], bytes]) -> Sequence[bytes]:
+        """Send one request and return the arguments of its one reply."""
+        answer: list[tuple[int, Sequence[bytes]]] = []
+
+        def take(command: int, args: Sequence[bytes]) -> bool:
+            answer.append((command, args))
+            return True
+
+        await link.call(request, take, self.reply_timeout)
+        ((command, args),) = answer
+        if command == c.ERROR:
+            raise server_error(args)
+        return args
+
+    async def _first_known(self, question: Callable[[ClientSession, Call], bytes]) -> JobStatus:
+        answer: JobStatus | None = None
+        failure: Exception | None = None
+        first = await self._link()
+        others = [address for address in self._choice.addresses if address != first.address]
+        for address in (first.address, *others):
+            if address in others and self._choice.resting(address, self._now()):
+                continue
+            link = first if address == first.address else await self._reach(address)
+            if link is None:
+                continue
+            session = link.session
+            try:
+                answer = read_status(await self._ask(link, lambda call, session=session: question(session, call)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            except (ConnectionLost, ReplyTimeout) as error:
+                self._choice.failed(address, self._now(), str(error))
+                failure = error
+            else:
+                if answer.known:
+                    break
+        if answer is None:
+            assert failure is not None  # the first one at least was asked
+            raise failure
+        return answer
+
+    # Connections.
+
+    async def _link(self) -> AsyncLink:
+        """Return the link that jobs go through. Raises ServersUnreachable, naming each server and why."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError("this AsyncClient belongs to another event loop; close it there first")
+        if self._current is not None and self._current.usable():
+            return self._current
+        for address in self._choice.order(loop.time()):
+            link = await self._reach(address)
+            if link is not None:
+                self._current = link
+                return link
+        raise self._choice.unreachable()
+
+    async def _reach(self, address: Address) -> AsyncLink | None:
+        """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
+        link = self._open.get(address)
+        if link is not None:
+            if link.usable():
+                return link
+            link.lose(ConnectionLost(f"{address} closed the connection before it had answered"))
+            self._open.pop(address, None)
+        attempt = self._attempts.get(address)
+        if attempt is None:
+            attempt = asyncio.get_running_loop().create_task(self._connect(address))
+            self._attempts[address] = attempt
+            attempt.add_done_callback(lambda _: self._attempts.pop(address, None))
+        return await asyncio.shield(attempt)
+
+    async def _connect(self, address: Address) -> AsyncLink | None:
+        try:
+            link = await AsyncLink.connect(address, self.connect_timeout)
+        except OSError as error:
+            self._choice.failed(address, self._now(), error.strerror or str(error))
+            return None
+        self._choice.reached(address)
+        self._open[address] = link
+        return link
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
