@@ -22,6 +22,8 @@
 \i gearbridge/revoke_submit.sql
 \i gearbridge/grant_monitor.sql
 \i gearbridge/revoke_monitor.sql
+\i gearbridge/grant_server.sql
+\i gearbridge/revoke_server.sql
 \i gearbridge/grant_admin.sql
 \i gearbridge/revoke_admin.sql
 \i gearbridge/may_submit.sql

@@ -25,11 +25,11 @@ BEGIN
         JOIN gearbridge._right_of() AS needed ON needed.name = routine.proname
         WHERE gearbridge._is_ours('pg_proc'::regclass, routine.oid, routine.proowner)
         UNION ALL
-        SELECT 'TABLE', relation.oid::regclass::text, needed.rights,
-            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END
+        SELECT CASE relation.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation.oid::regclass::text, needed.rights,
+            CASE relation.relkind WHEN 'r' THEN 'SELECT, INSERT, UPDATE, DELETE' WHEN 'S' THEN 'USAGE' ELSE 'SELECT' END
         FROM pg_class AS relation
         JOIN gearbridge._right_of() AS needed ON needed.name = relation.relname
-        WHERE relation.relkind IN ('r', 'v') AND gearbridge._is_ours('pg_class'::regclass, relation.oid, relation.relowner)
+        WHERE relation.relkind IN ('r', 'v', 'S') AND gearbridge._is_ours('pg_class'::regclass, relation.oid, relation.relowner)
     LOOP
         may := held && ours.rights;
         EXECUTE format(

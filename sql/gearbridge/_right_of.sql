@@ -24,13 +24,17 @@ FROM unnest('{
 UNION ALL
 SELECT one, '{admin}'
 FROM unnest('{
-    grant_submit, grant_monitor, grant_admin, revoke_submit, revoke_monitor, revoke_admin, role_right,
+    grant_submit, grant_monitor, grant_admin, grant_server, revoke_submit, revoke_monitor, revoke_admin, revoke_server,
+    role_right,
     allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry, gman_complete
 }'::text[]) AS one
+UNION ALL
+SELECT one, '{server}'
+FROM unnest('{gearbridge_job, gearbridge_job_id_seq, gearbridge_schema}'::text[]) AS one
 $function$;
 
 COMMENT ON FUNCTION gearbridge._right_of() IS
-$comment$Which of the rights submit, monitor and admin lets a role use a function, table or view of ours, by its name.
+$comment$Which of the rights submit, monitor, admin and server lets a role use a function, table or view of ours, by its name.
 
 Example: SELECT name FROM gearbridge._right_of() WHERE 'monitor' = ANY (rights);
 ROLLBACK changes nothing about it: it only reads.$comment$;

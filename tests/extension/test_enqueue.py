@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from psycopg import errors
+from sqlalchemy.engine import make_url
 
+from gearbridge.errors import ConfigurationError
+from gearbridge.records import Put, StoredJob
+from gearbridge.stores.postgresql import PostgreSQLStore
 from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import value
 
@@ -159,6 +163,26 @@ def test_a_store_opens_on_the_extensions_table(database: Database, sql: Session)
     assert list(store.replay()) == []  # what SQL enqueued is claimed, not replayed
     store.close()
     assert len(rows(sql)) == 1
+
+
+def test_a_role_that_was_granted_it_keeps_a_servers_jobs_and_claims(database: Database, sql: Session) -> None:
+    sql.execute("CREATE ROLE keeper_of_jobs LOGIN PASSWORD 'password'")
+    url = make_url(database.url).set(username="keeper_of_jobs", password="password")
+    store = store_for(url.render_as_string(hide_password=False))
+    with pytest.raises(ConfigurationError, match="permission denied"):
+        store.open()
+    sql.execute("SELECT gearbridge.grant_server('keeper_of_jobs')")
+    value(sql, "SELECT gman_enqueue('f', 'x')")
+    store.open()
+    store.apply([Put(StoredJob(b"H:a:1", b"f", b"y"))])
+    assert isinstance(store, PostgreSQLStore)
+    assert [job.payload for job in store.claim({b"f": 5})] == [b"x"]
+    assert [job.payload for job in store.replay()] == [b"y"]
+    store.close()
+    sql.execute("SELECT gearbridge.revoke_server('keeper_of_jobs')")
+    with pytest.raises(ConfigurationError, match="permission denied"):
+        store.open()
+    sql.execute("DROP ROLE keeper_of_jobs")
 
 
 def test_a_schema_of_somebody_else_is_not_taken_over(empty_database: Database) -> None:

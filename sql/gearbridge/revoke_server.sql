@@ -1,0 +1,17 @@
+CREATE FUNCTION gearbridge.revoke_server(role name)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gearbridge._revoke(role, 'server', '*');
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge.revoke_server(name) IS
+$comment$Take back what gearbridge.grant_server() gave. It holds at once, in open sessions too.
+
+Example: SELECT gearbridge.revoke_server('gearbridge_server');
+ROLLBACK takes it back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge.revoke_server(name) FROM PUBLIC;
