@@ -8,7 +8,7 @@ DECLARE
     held CONSTANT text[] := ARRAY(
         SELECT granted."right" FROM gearbridge.role_right AS granted WHERE granted.role = _apply_rights.role
         UNION ALL
-        SELECT 'admin' WHERE _apply_rights.role = pg_get_userbyid(gearbridge._owner())
+        SELECT unnest('{admin,server}'::text[]) WHERE _apply_rights.role = pg_get_userbyid(gearbridge._owner())
     );
     grantee CONSTANT text := CASE WHEN _apply_rights.role = 'public' THEN 'PUBLIC' ELSE quote_ident(_apply_rights.role) END;
     ours record;

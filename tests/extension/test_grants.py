@@ -140,7 +140,7 @@ def test_everybody_is_named_public(database: Database, admin: Session, role: str
         value(app, "SELECT gman_enqueue('open_one', 'x')")
 
 
-@pytest.mark.parametrize("right", ["submit", "monitor", "admin"])
+@pytest.mark.parametrize("right", ["submit", "monitor", "admin", "server"])
 def test_each_right_opens_what_the_list_says_and_no_more(
     database: Database, admin: Session, role: str, right: str
 ) -> None:
@@ -156,8 +156,7 @@ def test_each_right_opens_what_the_list_says_and_no_more(
 def test_everything_of_ours_is_listed_with_who_may_use_it(admin: Session) -> None:
     """Inner parts, which begin with _, are for nobody, or are listed because PostgreSQL asks for the right to them."""
     listed = {row[0] for row in admin.execute("SELECT name FROM gearbridge._right_of()")}
-    tables = {"gearbridge_job", "gearbridge_schema", "gearbridge_job_id_seq"}
-    assert {name for name in ours(admin) - listed if name[0] != "_"} == {"gman_version"} | tables
+    assert {name for name in ours(admin) - listed if name[0] != "_"} == {"gman_version"}
 
 
 def test_an_admin_grants_to_others(database: Database, admin: Session, role: str) -> None:
