@@ -17,12 +17,14 @@ class Abilities(NamedTuple):
     transactional: a group is applied whole or not at all.
     max_payload: largest payload in bytes; None is no limit of the store's own.
     claimable: SQL can enqueue jobs beside the store's own, and `claim` takes them.
+    exclusive: a place that another server has open is refused.
     """
 
     durable: bool
     transactional: bool
     max_payload: int | None = None
     claimable: bool = False
+    exclusive: bool = True
 
 
 class Store(Protocol):

@@ -21,6 +21,7 @@ FORMS = (
     "sqlite:///FILE",
     "postgresql://USER:PASSWORD@HOST/DATABASE",
     "mysql://USER:PASSWORD@HOST/DATABASE",
+    "memcached://HOST:PORT/PREFIX",
 )
 
 #: Module and class by scheme. A driver is imported when it is asked for: a server in memory starts without any.
@@ -38,6 +39,10 @@ def store_for(url: str) -> Store:
     scheme = url.partition(":")[0].lower()
     if scheme == "memory":
         return MemoryStore()
+    if scheme == "memcached":
+        from .memcached import MemcachedStore  # noqa: PLC0415
+
+        return MemcachedStore(url)
     if scheme not in _TABLES:
         raise ConfigurationError(f"{url!r} is not a store URL; it must be one of {', '.join(FORMS)}")
     from sqlalchemy.engine import make_url  # noqa: PLC0415

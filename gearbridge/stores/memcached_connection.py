@@ -1,0 +1,129 @@
+"""One connection to memcached, in its classic protocol, with pipelined groups. It knows no jobs.
+
+Rules of this file:
+1. A reply belongs to the command at the same place in the pipeline: after any failure the connection is closed, so
+   that no reply is ever taken for another one's.
+2. So many commands are sent before their replies are read that the replies fit into any socket buffer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from gearbridge.errors import StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Commands sent before their replies are read; keys asked for at a time; seconds for an answer.
+_COMMANDS = 256
+_KEYS = 100
+_TIMEOUT = 10.0
+_LISTED = re.compile(rb"key=(\S+) ")
+_VALUE = re.compile(rb"VALUE (\S+) \d+ (\d+)\r\n")
+
+
+class MemcachedConnection:
+    """Connects when it is first needed, and again after a failure. Raises StoreUnavailable where it cannot."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._place = (host, port)
+        self._socket: socket.socket | None = None
+        self._answers: IO[bytes] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next command needs no new connection, as far as is known."""
+        return self._socket is not None
+
+    def close(self) -> None:
+        """Disconnect; harmless when not connected."""
+        for one in (self._answers, self._socket):
+            if one is not None:
+                with contextlib.suppress(OSError):
+                    one.close()
+        self._socket = self._answers = None
+
+    def pipeline(self, commands: Sequence[bytes]) -> list[bytes]:
+        """Send the commands; the reply line of each, without its end. They are done in order."""
+        replies: list[bytes] = []
+        for start in range(0, len(commands), _COMMANDS):
+            part = commands[start : start + _COMMANDS]
+            with self._talking(b"".join(part)):
+                replies.extend(self._line() for _ in part)
+        return replies
+
+    def values(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """Key and value of those that are there. Read to the end before the next command."""
+        for start in range(0, len(keys), _KEYS):
+            found: list[tuple[bytes, bytes]] = []
+            with self._talking(b"get %b\r\n" % b" ".join(keys[start : start + _KEYS])):
+                while (line := self._line()) != b"END":
+                    head = _VALUE.fullmatch(line + b"\r\n")
+                    if not head:
+                        raise StoreError(f"memcached refuses a read: {_text(line)}")
+                    found.append((head[1], self._data(int(head[2]))))
+            yield from found
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """All keys that begin so, in no order. Raises StoreError where memcached cannot list them (before 1.6)."""
+        found: list[bytes] = []
+        # A walk over the hash table: one over the lists can miss what memcached moves between them meanwhile.
+        with self._talking(b"lru_crawler metadump hash\r\n"):
+            while (line := self._line(b"\n")) != b"END\r":  # unlike all other lines, those with keys have no \r
+                listed = _LISTED.match(line)
+                if not listed:
+                    raise StoreError(f"memcached does not list its keys: {_text(line)}")
+                key = unquote_to_bytes(listed[1])
+                if key.startswith(prefix):
+                    found.append(key)
+        return found
+
+    def stats(self, of: bytes = b"") -> dict[str, str]:
+        """What `stats` says."""
+        found: dict[str, str] = {}
+        with self._talking(b"stats %b\r\n" % of if of else b"stats\r\n"):
+            while (line := self._line()) != b"END":
+                words = line.decode("utf-8", "replace").split(" ", 2)
+                if words[0] != "STAT" or len(words) < 3:
+                    raise StoreError(f"memcached refuses to tell its state: {_text(line)}")
+                found[words[1]] = words[2]
+        return found
+
+    @contextlib.contextmanager
+    def _talking(self, request: bytes) -> Iterator[None]:
+        try:
+            if self._socket is None:
+                self._socket = socket.create_connection(self._place, _TIMEOUT)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._answers = self._socket.makefile("rb")
+            self._socket.sendall(request)
+            yield
+        except (OSError, EOFError) as error:
+            self.close()
+            raise StoreUnavailable(f"memcached at {self._place[0]}:{self._place[1]}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _line(self, end: bytes = b"\r\n") -> bytes:
+        assert self._answers is not None
+        line = self._answers.readline()
+        if not line.endswith(end):
+            raise EOFError("it closed the connection")
+        return line[: -len(end)]
+
+    def _data(self, size: int) -> bytes:
+        assert self._answers is not None
+        data = self._answers.read(size + 2)
+        if len(data) != size + 2:
+            raise EOFError("it closed the connection")
+        return data[:-2]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace").strip()
