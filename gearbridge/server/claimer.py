@@ -91,6 +91,10 @@ class Claimer:
                     _log.warning("jobs that SQL enqueued cannot be claimed now: %s", error)
                 self._failing, self._armed = True, False
                 await self._rest(AFTER_FAILURE)
+            except Exception:
+                # A doorbell must raise StoreError. Whatever else comes must not end the claiming for good.
+                _log.exception("claiming failed in an unexpected way")
+                await self._rest(AFTER_FAILURE)
             else:
                 self._failing = False
 

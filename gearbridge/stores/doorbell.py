@@ -79,11 +79,15 @@ class PostgreSQLDoorbell:
         connection = self._connection
         if connection is None:
             return False
-        readable, _, _ = select.select([connection.fileno(), self._ended], [], [], seconds)
-        if self._ended in readable:
-            os.read(self._ended, 1)
         try:
-            if not readable:
+            # Not select(), which takes no descriptor above 1,023; a server with many connections has none below.
+            waiting = select.poll()
+            waiting.register(connection.fileno(), select.POLLIN)
+            waiting.register(self._ended, select.POLLIN)
+            ready = [descriptor for descriptor, _ in waiting.poll(seconds * 1000)]
+            if self._ended in ready:
+                os.read(self._ended, 1)
+            if not ready:
                 connection.execute("SELECT 1")
             # Not psycopg's notifies(), which waits. A note that came with the probe is lost: the next look is now.
             connection.pgconn.consume_input()

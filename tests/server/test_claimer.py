@@ -1,0 +1,75 @@
+"""The claimer over a doorbell that fails: it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gearbridge.core.engine import Engine
+from gearbridge.core.settings import Settings
+from gearbridge.records import ClaimedJob
+from gearbridge.server import claimer as claimer_module
+from gearbridge.server.claimer import Claimer
+from gearbridge.server.committer import Committer
+from gearbridge.stores.base import Abilities
+from gearbridge.stores.doorbell import Polling
+from gearbridge.stores.memory import MemoryStore
+from gearbridge.wire import commands
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+
+class BrokenDoorbell(Polling):
+    """Raises once what no doorbell should."""
+
+    broken = True
+
+    def arm(self) -> bool:
+        if self.broken:
+            self.broken = False
+            raise ZeroDivisionError
+        return False
+
+
+class OneJob(MemoryStore):
+    """Has a job for the third who looks."""
+
+    abilities = Abilities(durable=True, transactional=True, claimable=True)
+    looks = 0
+
+    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+        self.looks += 1
+        if self.looks != 3 or b"f" not in rooms:
+            return []
+        job = ClaimedJob(b"S:1", b"f", b"")
+        job.max_attempts, job.keep_result = 0, False
+        return [job]
+
+    def doorbell(self) -> Polling:
+        return BrokenDoorbell(0.01)
+
+
+def test_what_no_doorbell_should_raise_does_not_end_the_claiming(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claimer_module, "AFTER_FAILURE", 0.01)
+
+    async def main() -> None:
+        engine, store = Engine(Settings(), durable=True), OneJob()
+        committer = Committer(store, lambda _group, _errors: None, 1.0)
+        committer.start()
+        engine.receive(engine.connect(None, 1, "127.0.0.1"), [(commands.CAN_DO, [b"f"])])
+        given = asyncio.Event()
+        claimer = Claimer(engine, committer, store, given.set)
+        claimer.start()
+        async with asyncio.timeout(30):
+            await given.wait()
+        assert list(engine.lifecycle.queue.jobs) == [b"S:1"]
+        await claimer.stop()
+        committer.stop()
+
+    asyncio.run(main())
+    assert "unexpected" in caplog.text

@@ -1,0 +1,80 @@
+"""PostgreSQL's doorbell: it rings for those who were told to ring, also where many descriptors are open."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from gearbridge.stores.doorbell import PostgreSQLDoorbell
+from gearbridge.stores.postgresql import SCHEMA
+from tests.fixtures.postgres import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures.postgres import Database
+
+#: What select() cannot take.
+_LOW_DESCRIPTORS = 1024
+
+
+@pytest.fixture
+def doorbell(database: Database) -> Iterator[PostgreSQLDoorbell]:
+    options = f"-c search_path={SCHEMA}"
+    bell = PostgreSQLDoorbell(lambda: psycopg.connect(database.url, autocommit=True, options=options))
+    yield bell
+    bell.close()
+
+
+def test_only_a_sleeper_is_rung_for(database: Database, doorbell: PostgreSQLDoorbell) -> None:
+    with database.connect() as sql:
+        assert doorbell.arm()
+        value(sql, "SELECT gman_enqueue('f', 'x')")
+        assert doorbell.wait(30)
+        doorbell.disarm()
+        value(sql, "SELECT gman_enqueue('f', 'x')")
+        assert not doorbell.wait(0.1)
+
+
+def test_who_is_about_to_commit_keeps_it_from_falling_asleep(database: Database, doorbell: PostgreSQLDoorbell) -> None:
+    with database.connect() as sql:
+        sql.execute("BEGIN")
+        value(sql, "SELECT gman_enqueue('f', 'x')")
+        assert not doorbell.arm()
+        sql.execute("COMMIT")
+        assert doorbell.arm()
+
+
+def test_a_wait_is_interrupted(doorbell: PostgreSQLDoorbell) -> None:
+    assert doorbell.arm()
+    rung: list[bool] = []
+    waiting = threading.Thread(target=lambda: rung.append(doorbell.wait(60)))
+    waiting.start()
+    doorbell.interrupt()
+    waiting.join(30)
+    assert rung == [False]
+
+
+def test_it_rings_above_the_low_descriptors(database: Database) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 2 * _LOW_DESCRIPTORS), before[1]))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    while held[-1] < _LOW_DESCRIPTORS:
+        held.append(os.dup(held[0]))
+    options = f"-c search_path={SCHEMA}"
+    bell = PostgreSQLDoorbell(lambda: psycopg.connect(database.url, autocommit=True, options=options))
+    try:
+        assert bell.arm()
+        with database.connect() as sql:
+            value(sql, "SELECT gman_enqueue('f', 'x')")
+        assert bell.wait(30)
+    finally:
+        bell.close()
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
