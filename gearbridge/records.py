@@ -103,10 +103,10 @@ class Retry(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A claimed job has failed for good: keep its row, with the error."""
+    """A claimed job has failed for good: keep its row, with the error. `attempts` None leaves them as they are."""
 
     handle: bytes
-    attempts: int
+    attempts: int | None
     error: str
 
 

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gearbridge.errors import StoreError, StoreUnavailable
-from gearbridge.records import Drop, Operation, Put
+from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore, Store
 
     Claimed = Callable[[list[ClaimedJob] | StoreError], None]
-    Done = Callable[[Sequence[Operation], dict[int, str]], None]
+    Applied = Callable[[Sequence[Operation], dict[int, str]], None]
     Outcome = tuple[list[Operation], dict[int, str]]
 
 _log = logging.getLogger(__name__)
@@ -48,17 +48,29 @@ def apply_group(store: Store, kept: list[Operation], group: Sequence[Operation])
         _log.warning("a commit group of %d failed, trying its parts: %s", len(kept) + len(group), error)
     else:
         return [], {}
-    still_kept = [operation for operation in kept if _failure(store, operation) is not None]
+    still_kept = [left for operation in kept if (left := _alone(store, operation)) is not None]
     errors: dict[int, str] = {}
     for index, operation in enumerate(group):
-        failure = _failure(store, operation)
-        if failure is None:
-            continue
-        if isinstance(operation, Put):
+        if not isinstance(operation, Put):
+            left = _alone(store, operation)
+            if left is not None:
+                still_kept.append(left)
+        elif (failure := _failure(store, operation)) is not None:
             errors[index] = failure
-        else:
-            still_kept.append(operation)
     return still_kept, errors
+
+
+def _alone(store: Store, operation: Operation) -> Operation | None:
+    """Apply an end or attempt by itself; return what is to be kept for the next time."""
+    failure = _failure(store, operation)
+    if failure is None or isinstance(operation, Progress):  # the next progress tells more
+        return None
+    if not isinstance(operation, (Done, Retry, Failed)):
+        return operation
+    # A job whose end the database will never take, a result too large for it, say, has failed: that end it does take.
+    why = failure.encode("ascii", "backslashreplace").decode()
+    plain = Failed(operation.handle, None, f"its end could not be written: {why}")
+    return plain if _failure(store, plain) is not None else None
 
 
 def refuse(kept: list[Operation], group: Sequence[Operation], why: str) -> Outcome:
@@ -108,7 +120,7 @@ class Committer:
     `trouble` says why the store cannot be reached, and is None while it can.
     """
 
-    def __init__(self, store: Store, done: Done, patience: float) -> None:
+    def __init__(self, store: Store, done: Applied, patience: float) -> None:
         self.trouble: str | None = None
         self._store = store
         self._done = done

@@ -16,7 +16,7 @@ from gearbridge.errors import StoreError, StoreUnavailable
 
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
-from .rows import COLUMNS
+from .rows import COLUMNS, SETTLED
 from .schema import job
 
 if TYPE_CHECKING:
@@ -80,11 +80,7 @@ class MySQLStore(BulkTableStore):
         size = 0
         for row in rows:
             payload = len(row[4])
-            if self._max_payload is not None and payload > self._max_payload:
-                raise StoreError(
-                    f"the payload of {payload} bytes is over {self._max_payload}, "
-                    "which is what this database's max_allowed_packet has room for"
-                )
+            self._demand_room(row[4], "payload")
             if values and size + payload + _OVERHEAD // 16 > self._statement_size():
                 yield self._insert_of(values)
                 values, size = [], 0
@@ -103,11 +99,21 @@ class MySQLStore(BulkTableStore):
 
     def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:
         for handle, values in settled.items():
+            result = values[SETTLED.index("result")]
+            if isinstance(result, bytes):
+                self._demand_room(result, "result")
             yield _SETTLE, (*values, handle)
 
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         for chunk in chunks(handles, _SIZES):
             yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
+
+    def _demand_room(self, content: bytes, kind: str) -> None:
+        if self._max_payload is not None and len(content) > self._max_payload:
+            raise StoreError(
+                f"the {kind} of {len(content)} bytes is over {self._max_payload}, "
+                "which is what this database's max_allowed_packet has room for"
+            )
 
     def _statement_size(self) -> int:
         return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)

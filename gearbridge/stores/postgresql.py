@@ -43,8 +43,8 @@ _UPDATE = (
     "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
     f"WHERE {job.name}.handle = changed.handle"
 )
-_INT = "int4"
-_TYPES = {"state": "int2", "result": "bytea", "error": "text", "due": "int8", "finished": "int8"}
+_INT = "int8"
+_TYPES = {"state": "int2", "attempts": "int4", "result": "bytea", "error": "text"}
 _SETTLE = (
     f"UPDATE {job.name} AS job SET {', '.join(f'{name} = COALESCE(changed.{name}, job.{name})' for name in SETTLED)} "
     f"FROM unnest(%b::text[], {', '.join(f'%b::{_TYPES.get(name, _INT)}[]' for name in SETTLED)}) "

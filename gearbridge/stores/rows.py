@@ -44,6 +44,9 @@ def row_of(stored: StoredJob, handle: str) -> Row:
 SETTLED = ("state", "attempts", "due", "error", "result", "finished", "numerator", "denominator")
 _KEPT: tuple[None, ...] = (None,) * len(SETTLED)
 
+#: Characters of an error that are kept; MySQL's TEXT has room for so many of four bytes, NUL written out.
+_ERROR_LENGTH = 4000
+
 Settlement = tuple[object, ...]
 
 #: The columns of a claimed job, in the order of `claimed_of`.
@@ -93,7 +96,7 @@ def settlement_of(operation: Operation, now: int) -> Settlement:
 
 
 def _error(text: str) -> str:
-    return text.replace("\0", "\\x00")
+    return text[:_ERROR_LENGTH].replace("\0", "\\x00")
 
 
 class Steps:

@@ -91,10 +91,10 @@ job = Table(
     Column("enqueued", BigInteger, comment="seconds since 1970"),
     Column("enqueued_by", _text(255), comment="the database role that did it"),
     Column("finished", BigInteger, comment="seconds since 1970 at which it failed for good or was done"),
-    Column("numerator", Integer, comment="progress, as the worker told it last"),
-    Column("denominator", Integer),
+    Column("numerator", BigInteger, comment="progress, as the worker told it last"),
+    Column("denominator", BigInteger),
     Column("result", LargeBinary().with_variant(mysql.LONGBLOB, *_MYSQL), comment="where keep_result is 1"),
-    Column("error", Text, comment="why the last attempt failed"),
+    Column("error", Text().with_variant(mysql.TEXT(charset="utf8mb4"), *_MYSQL), comment="why the last attempt failed"),
     # A number is never given twice, so that order by id stays order of submission after the last row was deleted.
     sqlite_autoincrement=True,
     mysql_engine="InnoDB",

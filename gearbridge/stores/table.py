@@ -121,17 +121,18 @@ class TableStore:
     def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
         """Read what was enqueued for these functions and is not in hand, by priority and then in order."""
         wanted = [(to_text(name), room + self._held.count(name)) for name, room in rooms.items()]
-        claimed: list[ClaimedJob] = []
+        claimed: list[tuple[ClaimedJob, int]] = []
         with self._errors_told():
             connection = self._connected()
             with connection.begin():
                 ids = self._held.fresh(self._waiting(connection, wanted, int(time.time()) + CLAIM_AHEAD))
                 for start in range(0, len(ids), _CLAIM_ROWS):
-                    for row in connection.execute(_CLAIM, {"ids": ids[start : start + _CLAIM_ROWS]}):
-                        job = claimed_of(row[:-1])
-                        self._held.take(job, row.id)
-                        claimed.append(job)
-        return claimed
+                    rows = connection.execute(_CLAIM, {"ids": ids[start : start + _CLAIM_ROWS]})
+                    claimed.extend((claimed_of(row[:-1]), row.id) for row in rows)
+        # Only now: what a broken connection kept from the caller is in nobody's hand.
+        for one, row_id in claimed:
+            self._held.take(one, row_id)
+        return [one for one, _ in claimed]
 
     def doorbell(self) -> Doorbell:
         """Most databases cannot ring."""

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import StoreError, StoreUnavailable
-from gearbridge.records import Drop, Operation, Put, StoredJob, Update
+from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry, StoredJob, Update
 from gearbridge.server import committer as committer_module
 from gearbridge.server.committer import Committer, apply_group
 from gearbridge.stores.base import Abilities
@@ -96,6 +96,30 @@ def test_what_was_kept_is_tried_again_though_nothing_new_comes(monkeypatch: pyte
     assert done.wait(10), "the worker is not punished: its end counts as handled"
     wait_until(lambda: not store.jobs, what="the end to be written")
     committer.stop()
+
+
+def test_an_end_that_the_store_never_takes_becomes_a_failure_that_it_does() -> None:
+    class NarrowStore(FaultyStore):
+        def apply(self, group: Sequence[Operation]) -> None:
+            if any(isinstance(operation, (Done, Retry, Progress)) for operation in group):
+                raise StoreError("too large: \u20ac")
+            super().apply(group)
+
+    store = NarrowStore()
+    group: list[Operation] = [Done(b"1", b"x"), Progress(b"2", 1, 2), Retry(b"3", 2, "e"), Drop(b"4")]
+    assert apply_group(store, [Done(b"0", b"x")], group) == ([], {})
+    written = [operation for part in store.groups for operation in part]
+    why = "its end could not be written: too large: \\u20ac"
+    assert written == [Failed(b"0", None, why), Failed(b"1", None, why), Failed(b"3", None, why), Drop(b"4")]
+
+
+def test_a_failure_that_cannot_be_written_either_is_kept() -> None:
+    store = FaultyStore({b"1"})
+    kept, _ = apply_group(store, [], [Done(b"1", b"x")])
+    assert kept == [Failed(b"1", None, "its end could not be written: refused 1")]
+    store.bad.clear()
+    assert apply_group(store, kept, []) == ([], {})
+    assert store.groups[-1] == kept
 
 
 def test_stopping_writes_what_was_handed_over() -> None:

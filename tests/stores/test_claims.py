@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
+from gearbridge.errors import StoreError
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, Update
 from gearbridge.stores.schema import DONE, FAILED, WAITING, job
 
@@ -160,3 +163,47 @@ def test_many_are_settled_in_one_group(place: Place, store: ClaimableStore) -> N
     with place.connect() as connection:
         rows = connection.execute(select(job.c.handle, job.c.result).where(job.c.state == DONE)).all()
     assert sorted((row.handle, bytes(row.result)) for row in rows) == sorted((h.decode(), h) for h in handles)
+
+
+def test_what_a_worker_says_has_room_however_much_it_is(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "h"})
+    claimed(store, f=1)
+    store.apply([Progress(b"h", 10**18 - 1, 10**18 - 1), Failed(b"h", None, "\u20ac\0" * 100_000)])
+    row = row_of(place, "h")
+    assert row is not None
+    assert (row["state"], row["attempts"], row["numerator"]) == (FAILED, 0, 10**18 - 1)
+    assert row["error"].startswith("\u20ac\\x00\u20ac")
+    assert len(row["error"]) < 20_000
+
+
+def test_a_claim_that_breaks_half_way_has_nothing_in_hand(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, *({"handle": f"h{n}"} for n in range(1500)))
+    seen: list[str] = []
+
+    def break_second(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if " IN (" in statement:
+            seen.append(statement)
+            if len(seen) == 2:
+                raise OperationalError(statement, None, sqlite3.OperationalError("broken"))
+
+    engine = store._engine  # type: ignore[attr-defined]  # every store of this suite has one
+    event.listen(engine, "before_cursor_execute", break_second)
+    with pytest.raises((StoreError, OperationalError)):
+        claimed(store, f=MANY)
+    event.remove(engine, "before_cursor_execute", break_second)
+    assert len(seen) == 2
+    assert len(claimed(store, f=MANY)) == 1500
+
+
+@pytest.mark.parametrize("place", ["mariadb"], indirect=True)
+def test_a_result_that_the_database_has_no_room_for_is_refused(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "h", "keep_result": 1}, {"handle": "other", "keep_result": 0})
+    claimed(store, f=2)
+    largest = store.abilities.max_payload
+    assert largest is not None
+    with pytest.raises(StoreError, match=r"the result of \d+ bytes is over"):
+        store.apply([Done(b"h", b"'" * (largest + 1)), Drop(b"other")])
+    store.apply([Done(b"h", b"'" * largest)])
+    row = row_of(place, "h")
+    assert row is not None
+    assert len(row["result"]) == largest
