@@ -187,8 +187,9 @@ class JobLifecycle:
             self.finish(job)  # nobody waits for it any more
             return
         retries = self.settings.job_retries
-        if isinstance(job, EnqueuedJob) and job.max_attempts:
-            retries = job.max_attempts
+        if isinstance(job, EnqueuedJob):
+            job.chunks.clear()  # the next attempt begins its result anew
+            retries = job.max_attempts or retries
         if retries >= 0 and job.attempts >= max(retries, 1):
             job.attempts -= 1  # `fail` counts the attempt itself
             self.fail(job, "its worker was lost")

@@ -89,6 +89,19 @@ def test_a_result_is_kept_where_it_was_asked_for_with_the_data_before_it() -> No
     assert settled(talk) == [Progress(b"S:1", 2, 3), Done(b"S:1", b"one two three")]
 
 
+def test_what_a_lost_worker_sent_is_no_part_of_the_result() -> None:
+    talk = Talk(durable=True)
+    lost = running(talk, enqueued("S:1", keep=True))
+    lost.say("WORK_DATA", "S:1", "half ")
+    lost.leave()
+    talk.commit()
+    worker = talk.worker("f")
+    worker.grab()
+    worker.say("WORK_DATA", "S:1", "all of ")
+    worker.say("WORK_COMPLETE", "S:1", "it")
+    assert settled(talk) == [Done(b"S:1", b"all of it")]
+
+
 def test_progress_of_the_next_group_is_a_new_word() -> None:
     talk = Talk(durable=True)
     worker = running(talk, enqueued("S:1"))
