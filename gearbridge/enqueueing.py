@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import ConfigurationError
 
@@ -73,68 +73,75 @@ def enqueue(
     Raises ConfigurationError for a connection it does not know, ValueError for a value that cannot be, and what the
     driver raises; the transaction is then as the database has it.
     """
+    wish = _wish(
+        function,
+        payload,
+        unique_key=unique_key,
+        priority=priority,
+        run_at=run_at,
+        max_attempts=max_attempts,
+        keep_result=keep_result,
+    )
     kind, run = _runner(connection)
-    return _enqueue(kind, run, function, payload, unique_key, priority, run_at, max_attempts, keep_result)
+    if kind == "sqlite":
+        return _insert(run, wish)
+    if kind == "mysql" and wish.run_at is not None:
+        # A DATETIME has no time zone: it is in that of the session.
+        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0]
+        wish = wish._replace(run_at=local)
+    return str(run(_CALLS[kind], wish)[0])
 
 
 async def enqueue_async(connection: Any, function: str, payload: bytes | str, **options: Any) -> str:
     """`enqueue` for psycopg's AsyncConnection and SQLAlchemy's AsyncConnection and AsyncSession."""
     if hasattr(connection, "run_sync"):
         return str(await connection.run_sync(lambda plain: enqueue(plain, function, payload, **options)))
-    asked: list[tuple[str, Sequence[object]]] = []
-
-    def note(statement: str, parameters: Sequence[object]) -> tuple[str]:
-        asked.append((statement, parameters))
-        return ("",)
-
-    # PostgreSQL is asked exactly once, so the question can be made first and sent then.
-    _enqueue("postgresql", note, function, payload, **_all(options))
-    ((statement, parameters),) = asked
-    cursor = await connection.execute(statement.replace("?", "%s"), parameters)
+    wish = _wish(function, payload, **options)
+    cursor = await connection.execute(_CALLS["postgresql"].replace("?", "%s"), wish)
     return str((await cursor.fetchone())[0])
 
 
-def _all(options: dict[str, Any]) -> dict[str, Any]:
-    usual = {"unique_key": None, "priority": "normal", "run_at": None, "max_attempts": None, "keep_result": False}
-    unknown = options.keys() - usual.keys()
-    if unknown:
-        raise TypeError(f"enqueue_async() got an unexpected keyword argument {min(unknown)!r}")
-    return {**usual, **options}
+class _Wish(NamedTuple):
+    """What gman_enqueue takes, in its order."""
+
+    function: str
+    payload: bytes
+    unique_key: str | None
+    priority: str
+    run_at: datetime | None
+    max_attempts: int | None
+    keep_result: bool
 
 
-def _enqueue(
-    kind: str,
-    run: Run,
+def _wish(
     function: str,
     payload: bytes | str,
-    unique_key: str | None,
-    priority: str,
-    run_at: datetime | None,
-    max_attempts: int | None,
-    keep_result: bool,
-) -> str:
-    content = payload.encode() if isinstance(payload, str) else bytes(payload)
+    *,
+    unique_key: str | None = None,
+    priority: str = "normal",
+    run_at: datetime | None = None,
+    max_attempts: int | None = None,
+    keep_result: bool = False,
+) -> _Wish:
     if run_at is not None and run_at.tzinfo is None:
         raise ValueError("run_at needs a time zone: datetime.now(timezone.utc), for example")
-    if kind != "sqlite":
-        if kind == "mysql" and run_at is not None:
-            # A DATETIME has no time zone: it is in that of the session.
-            seconds = math.ceil(run_at.timestamp())
-            run_at = run("SELECT FROM_UNIXTIME(?)", (seconds,))[0]
-        values = (function, content, unique_key, priority, run_at, max_attempts, keep_result)
-        return str(run(_CALLS[kind], values)[0])
-    _check(function, unique_key, priority, max_attempts)
-    due = 0 if run_at is None else math.ceil(run_at.timestamp())
-    names = (function.replace("\\", "\\\\"), (unique_key or "").replace("\\", "\\\\"))
-    handle = f"S:{secrets.token_hex(8)}"
+    content = payload.encode() if isinstance(payload, str) else bytes(payload)
+    return _Wish(function, content, unique_key, priority, run_at, max_attempts, keep_result)
+
+
+def _insert(run: Run, wish: _Wish) -> str:
+    """What gman_enqueue does, in a database without functions."""
+    _check(wish.function, wish.unique_key, wish.priority, wish.max_attempts)
+    due = 0 if wish.run_at is None else math.ceil(wish.run_at.timestamp())
+    names = (wish.function.replace("\\", "\\\\"), (wish.unique_key or "").replace("\\", "\\\\"))
     row = (
-        handle,
+        f"S:{secrets.token_hex(8)}",
         *names,
-        _PRIORITIES[priority],
-        content,
+        _PRIORITIES[wish.priority],
+        wish.payload,
         max(0, due),
-        max_attempts or 0,
-        int(keep_result),
+        wish.max_attempts or 0,
+        int(wish.keep_result),
         int(time.time()),
     )
     found = run(_INSERT, row) or run(_FIND, names)
