@@ -23,7 +23,7 @@ $comment$Put a background job into the job table, as part of this transaction, a
 Text goes to the worker as UTF-8, whatever the database's encoding.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: as the job server is set), then kept as failed, with the
+tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
@@ -57,7 +57,7 @@ $comment$Put a background job into the job table, as part of this transaction, a
 The payload goes to the worker as it is.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: as the job server is set), then kept as failed, with the
+tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
@@ -91,7 +91,7 @@ $comment$Put a background job into the job table, as part of this transaction, a
 The payload goes to the worker as JSON in UTF-8.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: as the job server is set), then kept as failed, with the
+tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
