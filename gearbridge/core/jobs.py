@@ -12,7 +12,7 @@ that is about to end leaves it to the next one.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from gearbridge.records import Done, Drop, Failed, Retry, StoredJob
 
@@ -40,9 +40,6 @@ class Job(StoredJob):
     """What is stored of a job, and what is only remembered while this process runs."""
 
     __slots__ = ("background", "clients", "denominator", "numerator", "state", "ticket", "worker")
-
-    #: Whether SQL enqueued it, so that its row outlives its failure, and its success where that was asked for.
-    enqueued: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -78,11 +75,12 @@ class Job(StoredJob):
 
 
 class EnqueuedJob(Job):
-    """A job that SQL enqueued and this server has claimed."""
+    """A job that SQL enqueued and this server has claimed.
+
+    Its row outlives its failure, and its success where that was asked for.
+    """
 
     __slots__ = ("chunks", "keep_result", "max_attempts")
-
-    enqueued = True
 
     def __init__(self, claimed: ClaimedJob, function: bytes) -> None:
         super().__init__(

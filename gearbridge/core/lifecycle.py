@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire import commands
-from gearbridge.wire.packets import HEADER_SIZE, NOOP, error, response
+from gearbridge.wire.packets import NOOP, error, response
 
 from .claims import CLAIM_AGAIN
 from .deadlines import Deadlines
 from .jobs import RUNNING, STORING, EnqueuedJob, Function, Job
 from .journal import Journal, Ticket
 from .queue import JobQueue, coalescing_key
+from .replies import created, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
-
-_CREATED_HEADERS: dict[int, bytes] = {}  # by the handle's length
 
 
 class JobLifecycle:
@@ -163,7 +162,7 @@ class JobLifecycle:
             for client in job.clients:
                 client.awaited.pop(job.handle, None)
         self.queue.remove(job)
-        if job.enqueued and self.queue.functions[job.function].claimed == CLAIM_AGAIN:
+        if isinstance(job, EnqueuedJob) and self.queue.functions[job.function].claimed == CLAIM_AGAIN:
             self.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
@@ -285,19 +284,3 @@ class JobLifecycle:
             self.queue.remove(job)
         elif not job.clients and job.state != RUNNING:
             self.queue.remove(job)
-
-
-def created(handle: bytes) -> bytes:
-    """JOB_CREATED. One for each submit, so the headers are made once: handles are nearly all of one length."""
-    size = len(handle)
-    header = _CREATED_HEADERS.get(size)
-    if header is None:
-        header = _CREATED_HEADERS[size] = response(commands.JOB_CREATED, handle)[:HEADER_SIZE]
-    return header + handle
-
-
-def tell(job: Job, packet: bytes) -> None:
-    """Send a packet to every client that waits for the job."""
-    if job.clients:
-        for client in job.clients:
-            client.send(packet)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from .jobs import GONE, QUEUED, RUNNING, STORING, Function, Job
+from .jobs import GONE, QUEUED, RUNNING, STORING, EnqueuedJob, Function, Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,7 @@ class JobQueue:
         job.state = GONE
         job.worker = None
         function.total -= 1
-        if job.enqueued:
+        if isinstance(job, EnqueuedJob):
             function.claimed -= 1
         del self.jobs[job.handle]
         key = coalescing_key(job.unique_key, job.payload)

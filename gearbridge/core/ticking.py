@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .jobs import STORING
-from .lifecycle import created
+from .replies import created
 from .schedule import next_time
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 
 from .client_commands import FUNCTION_TOO_LARGE, MAX_FUNCTION
 from .jobs import EnqueuedJob
-from .lifecycle import tell
+from .replies import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,8 +53,8 @@ class WorkerCommands:
             commands.GRAB_JOB_UNIQ: self._grabber(assign_job_uniq),
             commands.GRAB_JOB_ALL: self._grabber(assign_job_all),
             commands.WORK_STATUS: self._work_status,
-            commands.WORK_DATA: self._work_data,
-            commands.WORK_WARNING: self._work_warning,
+            commands.WORK_DATA: self._forwarder(commands.WORK_DATA),
+            commands.WORK_WARNING: self._forwarder(commands.WORK_WARNING),
             commands.WORK_COMPLETE: self._work_complete,
             commands.WORK_FAIL: self._work_fail,
             commands.WORK_EXCEPTION: self._work_exception,
@@ -144,25 +144,23 @@ class WorkerCommands:
             return
         job.numerator = _count(args[1])
         job.denominator = _count(args[2])
-        if job.enqueued:
+        if isinstance(job, EnqueuedJob):
             self._lifecycle.journal.progress(job)
         tell(job, response(commands.WORK_STATUS, *args))
 
-    def _work_warning(self, peer: Peer, args: Sequence[bytes]) -> None:
-        job = peer.jobs.get(args[0])
-        if job is None:
-            peer.send(NO_SUCH_JOB_FOR_DATA)
-            return
-        tell(job, response(commands.WORK_WARNING, *args))
+    def _forwarder(self, command: int) -> Handler:
+        is_result = command == commands.WORK_DATA
 
-    def _work_data(self, peer: Peer, args: Sequence[bytes]) -> None:
-        job = peer.jobs.get(args[0])
-        if job is None:
-            peer.send(NO_SUCH_JOB_FOR_DATA)
-            return
-        if isinstance(job, EnqueuedJob) and job.keep_result:
-            job.chunks.append(args[1])
-        tell(job, response(commands.WORK_DATA, *args))
+        def forward(peer: Peer, args: Sequence[bytes]) -> None:
+            job = peer.jobs.get(args[0])
+            if job is None:
+                peer.send(NO_SUCH_JOB_FOR_DATA)
+                return
+            if is_result and isinstance(job, EnqueuedJob) and job.keep_result:
+                job.chunks.append(args[1])
+            tell(job, response(command, *args))
+
+        return forward
 
     def _work_complete(self, peer: Peer, args: Sequence[bytes]) -> None:
         job = peer.jobs.get(args[0])
