@@ -297,4 +297,6 @@ def listens(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        pass  # it stopped while we connected: the next look is refused
     return True
