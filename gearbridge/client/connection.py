@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 4730
 
 SLICE = 0.020  # seconds
+#: Looks before a receive blocks. A server on this machine answers within some 20 us, and to wake a core that sleeps
+#: takes longer: round trips are about twice as many. The client of a distant server loses the same 20 us.
+LOOKS = 20
 RECEIVE_SIZE = 64 * 1024  # bytes; most that one receive returns
 _SLICE_TIMEVAL = struct.pack("@ll", 0, int(SLICE * 1_000_000))
 # A server whose machine is gone sends no FIN: after a minute of silence ask, and give up half a minute later.
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+# The core may be the one that the server needs.
+_let_others_run: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 
 class Address(NamedTuple):
@@ -167,11 +172,16 @@ class Connection:
 
     def receive(self, deadline: float | None) -> bytes:
         """Wait for bytes and return them, never none. Raises ConnectionLost, ReplyTimeout."""
+        looks = LOOKS
         while True:
             try:
-                octets = self._receive(RECEIVE_SIZE)
+                octets = self._receive(RECEIVE_SIZE, socket.MSG_DONTWAIT if looks else 0)
             except BlockingIOError:
-                self._look_up(deadline, ReplyTimeout(f"{self.address} did not answer in time"))
+                if looks:
+                    looks -= 1
+                    _let_others_run()
+                else:
+                    self._look_up(deadline, ReplyTimeout(f"{self.address} did not answer in time"))
                 continue
             except OSError as error:
                 raise self._lost(error) from error
