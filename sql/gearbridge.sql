@@ -49,6 +49,8 @@
 \i gearbridge/gman_jobs.sql
 \i gearbridge/gman_cancel.sql
 \i gearbridge/gman_retry.sql
+\i gearbridge/_demand_read.sql
+\i gearbridge/_result.sql
 \i gearbridge/gman_result.sql
 \i gearbridge/gman_wait.sql
 \i gearbridge/gman_complete.sql

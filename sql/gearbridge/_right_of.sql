@@ -14,7 +14,8 @@ FROM unnest('{
 UNION ALL
 SELECT one, '{submit,monitor,admin}'
 FROM unnest('{
-    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result
+    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result,
+    _result, _demand_read
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{monitor,admin}'

@@ -34,6 +34,26 @@ def role(database: Database, admin: Session) -> Iterator[str]:
     admin.execute(psycopg.sql.SQL("DROP ROLE {}").format(identifier))
 
 
+def test_a_result_is_for_who_may_submit_the_function_or_monitor(database: Database, admin: Session, role: str) -> None:
+    handle = value(admin, r"SELECT gman_enqueue('secret\x', 'x', keep_result => true)")
+    assert value(admin, "SELECT gman_complete(%s, 'the result')", handle)
+    admin.execute("SELECT gearbridge.grant_submit(%s, 'mail_*')", (role,))
+    with database.connect(role) as app:
+        with pytest.raises(errors.InsufficientPrivilege, match="may not read the result of job") as caught:
+            value(app, "SELECT gman_result(%s)", handle)
+        assert "secret" not in str(caught.value)
+        with pytest.raises(errors.InsufficientPrivilege):
+            value(app, "SELECT gearbridge._result(%s)", handle)
+        assert value(app, "SELECT gman_result('S:0')") is None  # no such job
+        admin.execute(r"SELECT gearbridge.grant_submit(%s, 'secret\x')", (role,))
+        assert value(app, "SELECT gman_result(%s)", handle) == b"the result"
+        admin.execute(r"SELECT gearbridge.revoke_submit(%s, 'secret\x')", (role,))
+        with pytest.raises(errors.InsufficientPrivilege):
+            value(app, "SELECT gman_result(%s)", handle)
+        admin.execute("SELECT gearbridge.grant_monitor(%s)", (role,))
+        assert value(app, "SELECT gman_result(%s)", handle) == b"the result"
+
+
 def test_a_role_is_confined_to_the_functions_that_match(database: Database, admin: Session, role: str) -> None:
     with database.connect(role) as app:
         with pytest.raises(errors.InsufficientPrivilege):
