@@ -8,26 +8,22 @@ from gearbridge.records import Priority
 from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
+from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
 from .jobs import UNKNOWN_PROGRESS
 from .schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .lifecycle import JobLifecycle
+    from .admission import Admission
     from .peer import Peer
+    from .queue import JobQueue
 
     Handler = Callable[[Peer, Sequence[bytes]], None]
 
-#: Longest unique key, in bytes. gearmand accepts 64 and corrupts the last one.
-MAX_UNIQUE_KEY = 255
-#: Longest function name, in bytes.
-MAX_FUNCTION = 512
 #: Latest due time taken, in seconds since 1970: what fits a 64-bit signed integer of microseconds.
 MAX_DUE = 9_000_000_000_000
 
-UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-FUNCTION_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Function name too large")
 BAD_EPOCH = error(b"INVALID_ARGUMENT", b"Due time is not a number of seconds since 1970")
 BAD_SCHEDULE = error(b"INVALID_ARGUMENT", b"Schedule names no time that ever comes")
 UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given option")
@@ -36,9 +32,9 @@ UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given opti
 class ClientCommands:
     """Handlers of client packets; `table()` says which packet each one is for."""
 
-    def __init__(self, lifecycle: JobLifecycle) -> None:
-        self._lifecycle = lifecycle
-        self._submit = lifecycle.submit
+    def __init__(self, queue: JobQueue, admission: Admission) -> None:
+        self._queue = queue
+        self._submit = admission.submit
 
     def table(self) -> dict[int, Handler]:
         """Handlers by command number."""
@@ -66,18 +62,12 @@ class ClientCommands:
 
         def submit_job(peer: Peer, args: Sequence[bytes]) -> None:
             name, unique_key, payload = args
-            if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
-                peer.send(_too_large(unique_key))
-                return
-            submit(peer, name, unique_key, payload, rank, background=background)
+            submit(peer, name, unique_key, payload, rank, background)
 
         return submit_job
 
     def _submit_epoch(self, peer: Peer, args: Sequence[bytes]) -> None:
         name, unique_key, epoch, payload = args
-        if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
-            peer.send(_too_large(unique_key))
-            return
         try:
             due = int(epoch)
         except ValueError:
@@ -87,40 +77,37 @@ class ClientCommands:
         if due > MAX_DUE:
             peer.send(BAD_EPOCH)
             return
-        self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=True, due=max(0, due))
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, due=max(0, due))
 
     def _submit_sched(self, peer: Peer, args: Sequence[bytes]) -> None:
         # gearmand: "Command not expected". Here: in background, once, at the next time that matches.
         name, unique_key, *fields, payload = args
-        if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION:
-            peer.send(_too_large(unique_key))
-            return
         try:
             schedule = parse_schedule(fields)
         except ValueError:
             peer.send(BAD_SCHEDULE)
             return
-        self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=True, schedule=schedule)
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, schedule=schedule)
 
     def _reduce_submitter(self, *, background: bool) -> Handler:
         def submit_reduce_job(peer: Peer, args: Sequence[bytes]) -> None:
             name, unique_key, reducer, _unused, payload = args
-            if len(unique_key) > MAX_UNIQUE_KEY or len(name) > MAX_FUNCTION or len(reducer) > MAX_FUNCTION:
-                peer.send(_too_large(unique_key))
+            if len(reducer) > MAX_FUNCTION:
+                peer.send(FUNCTION_TOO_LARGE)
                 return
-            self._submit(peer, name, unique_key, payload, Priority.NORMAL, background=background, reducer=reducer)
+            self._submit(peer, name, unique_key, payload, Priority.NORMAL, background, reducer=reducer)
 
         return submit_reduce_job
 
     def _get_status(self, peer: Peer, args: Sequence[bytes]) -> None:
         handle = args[0]
-        job = self._lifecycle.queue.jobs.get(handle)
+        job = self._queue.jobs.get(handle)
         progress = UNKNOWN_PROGRESS if job is None else job.progress()
         peer.send(response(commands.STATUS_RES, handle, *progress))
 
     def _get_status_unique(self, peer: Peer, args: Sequence[bytes]) -> None:
         unique_key = args[0]
-        job = self._lifecycle.queue.find_unique(unique_key)
+        job = self._queue.find_unique(unique_key)
         progress = UNKNOWN_PROGRESS if job is None else job.progress()
         clients = b"%d" % len(job.clients) if job is not None and job.clients else b"0"
         peer.send(response(commands.STATUS_RES_UNIQUE, unique_key, *progress, clients))
@@ -135,7 +122,3 @@ class ClientCommands:
 
     def _echo(self, peer: Peer, args: Sequence[bytes]) -> None:
         peer.send(response(commands.ECHO_RES, args[0]))
-
-
-def _too_large(unique_key: bytes) -> bytes:
-    return UNIQUE_TOO_LARGE if len(unique_key) > MAX_UNIQUE_KEY else FUNCTION_TOO_LARGE

@@ -17,6 +17,7 @@ from gearbridge.wire.commands import LAST, MALFORMED, OUTCOMES, POISON, TEXT, UN
 from gearbridge.wire.packets import error
 
 from .admin_commands import AdminCommands
+from .admission import Admission
 from .claims import rooms, take_in
 from .client_commands import ClientCommands
 from .lifecycle import JobLifecycle
@@ -44,6 +45,7 @@ class Engine:
 
     def __init__(self, settings: Settings, *, durable: bool) -> None:
         self.lifecycle = JobLifecycle(settings, durable=durable)
+        self._admission = Admission(self.lifecycle)
         self.journal = self.lifecycle.journal
         self.peers: dict[Peer, None] = {}  # in the order they connected
         self._dirty: list[Peer] = []
@@ -75,7 +77,7 @@ class Engine:
         """Take back what the store kept, in order, before the first connection; return how many jobs that was."""
         count = 0
         for job in stored:
-            self.lifecycle.restore(job)
+            self._admission.restore(job)
             count += 1
         return count
 
@@ -89,7 +91,7 @@ class Engine:
 
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""
-        self.lifecycle.committed(group, errors)
+        self._admission.committed(group, errors)
 
     @property
     def wants_claim(self) -> bool:
@@ -137,7 +139,7 @@ class Engine:
 
     def _dispatch_table(self) -> list[Handler]:
         table: list[Handler] = [self._unexpected] * OUTCOMES
-        known = ClientCommands(self.lifecycle).table() | WorkerCommands(self.lifecycle).table()
+        known = ClientCommands(self.lifecycle.queue, self._admission).table() | WorkerCommands(self.lifecycle).table()
         for command, handler in known.items():
             assert 0 < command <= LAST
             table[command] = handler

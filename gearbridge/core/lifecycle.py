@@ -1,4 +1,4 @@
-"""What happens to jobs: admitted, made durable, given out, lost, ended. Packets go to the peers concerned.
+"""What happens to jobs once they are admitted: given out, lost, ended. Packets go to the peers concerned.
 
 It knows the queue, the journal and the peers; it knows no packet that comes in, no socket and no clock.
 """
@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Drop, Operation, Put, StoredJob
+from gearbridge.records import Drop, Operation
 from gearbridge.wire import commands
-from gearbridge.wire.packets import NOOP, error, response
+from gearbridge.wire.packets import NOOP, response
 
 from .claims import CLAIM_AGAIN
 from .deadlines import Deadlines
-from .jobs import RUNNING, STORING, EnqueuedJob, Function, Job
-from .journal import Journal, Ticket
-from .queue import JobQueue, coalescing_key
-from .replies import created, tell
+from .jobs import RUNNING, EnqueuedJob, Function, Job
+from .journal import Journal
+from .queue import JobQueue
+from .replies import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from .peer import Peer
     from .schedule import Schedule
     from .settings import Settings
-
-QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
 
 
 class JobLifecycle:
@@ -42,95 +38,8 @@ class JobLifecycle:
         self.stop_asked: str | None = None  # by an admin command: "now" or "gracefully"
         self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
         self.unplanned: list[tuple[Job, Schedule]] = []  # their due time is found at the next tick
-        self._handle = settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
-        self._number = settings.first_number - 1
 
-    # Into the queue.
-
-    def submit(
-        self,
-        peer: Peer,
-        name: bytes,
-        unique_key: bytes,
-        payload: bytes,
-        priority: int,
-        *,
-        background: bool,
-        due: int = 0,
-        reducer: bytes = b"",
-        schedule: Schedule | None = None,
-    ) -> None:
-        """Admit a job, or join the unfinished one with the same unique key; the peer gets or is promised its reply."""
-        queue = self.queue
-        function = queue.functions.get(name) or queue.function(name)
-        key = coalescing_key(unique_key, payload) if unique_key else None
-        if key is not None:
-            twin = function.uniques.get(key)
-            if twin is not None:
-                self._join(peer, twin, background=background)
-                return
-        limit = function.limits[priority]
-        if limit and function.total >= limit:
-            peer.send(QUEUE_FULL)
-            return
-        self._number += 1
-        # The function's own name, not this packet's copy of it: a million jobs share one.
-        job = Job(self._handle % self._number, function.name, payload, unique_key, priority, due, 0, reducer)
-        queue.add(function, job, key)
-        if background:
-            job.background = True
-            if schedule is not None:
-                self.unplanned.append((job, schedule))
-                self.wants_tick = True
-                job.ticket = Ticket()
-                peer.hold(job.ticket)
-                return
-            if self.durable:
-                self._store(peer, job)
-                return
-        else:
-            self._attach(peer, job)
-        peer.send(created(job.handle))
-        self.make_ready(function, job)
-
-    def restore(self, stored: StoredJob) -> None:
-        """Take back a job that the store kept from before the start. It counts against no limit."""
-        function = self.queue.function(stored.function)
-        job = Job(
-            stored.handle,
-            function.name,
-            stored.payload,
-            stored.unique_key,
-            stored.priority,
-            stored.due,
-            stored.attempts,
-            stored.reducer,
-        )
-        job.background = True
-        self.queue.add(function, job, coalescing_key(job.unique_key, job.payload))
-        self.make_ready(function, job)
-
-    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
-        """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
-        self.journal.group_done()
-        waiting: dict[Peer, None] = {}
-        for index, operation in enumerate(group):
-            if isinstance(operation, Put) and isinstance(operation.job, Job):
-                job = operation.job
-                ticket = job.ticket
-                job.ticket = None
-                if index in errors:
-                    reply = error(b"QUEUE_ERROR", errors[index].encode())
-                    self._refused(job)
-                else:
-                    reply = created(job.handle)
-                    if job.state == STORING:
-                        self.make_ready(self.queue.functions[job.function], job)
-                if ticket is not None:
-                    ticket.reply = reply
-                    waiting.update(dict.fromkeys(ticket.peers))
-        for peer in waiting:
-            peer.release()
+    # Into the queue: see admission.py.
 
     def make_ready(self, function: Function, job: Job) -> None:
         """A job is to be worked on, now or when it is due."""
@@ -243,44 +152,3 @@ class JobLifecycle:
             function.workers.pop(peer, None)
         peer.functions.clear()
         peer.turn = 0
-
-    # Inside.
-
-    def _join(self, peer: Peer, job: Job, *, background: bool) -> None:
-        if not background:
-            self._attach(peer, job)
-        elif not job.background:
-            # gearmand acknowledges this one and may lose it: the job it joined was in memory only. Here it becomes a
-            # background job, and is acknowledged when that is durable.
-            job.background = True
-            if self.durable:
-                self._store(peer, job)
-                return
-        # A foreground client may join what is already in the queue, whether or not it is stored yet.
-        if job.ticket is not None and (background or job.state == STORING):
-            peer.hold(job.ticket)
-        else:
-            peer.send(created(job.handle))
-
-    def _attach(self, peer: Peer, job: Job) -> None:
-        # A peer that submits the same job twice is attached twice: each of its requests waits for a packet of its own.
-        if job.clients is None:
-            job.clients = [peer]
-        else:
-            job.clients.append(peer)
-        peer.awaited[job.handle] = job
-
-    def _store(self, peer: Peer, job: Job) -> None:
-        job.ticket = Ticket()
-        self.journal.put(job)
-        peer.hold(job.ticket)
-
-    def _refused(self, job: Job) -> None:
-        """The store would not keep the job. Who was promised only a result, before, may still get it."""
-        job.background = False
-        if job.state == STORING:
-            for client in job.clients or ():
-                client.awaited.pop(job.handle, None)  # its submit is answered with the error
-            self.queue.remove(job)
-        elif not job.clients and job.state != RUNNING:
-            self.queue.remove(job)

@@ -10,16 +10,21 @@ from gearbridge.wire.packets import HEADER_SIZE, response
 if TYPE_CHECKING:
     from .jobs import Job
 
-_CREATED_HEADERS: dict[int, bytes] = {}  # by the handle's length
+
+class _CreatedHeaders(dict[int, bytes]):
+    """Headers of JOB_CREATED by the handle's length; handles are nearly all of one length."""
+
+    def __missing__(self, size: int) -> bytes:
+        header = self[size] = response(commands.JOB_CREATED, bytes(size))[:HEADER_SIZE]
+        return header
+
+
+_created_headers = _CreatedHeaders()
 
 
 def created(handle: bytes) -> bytes:
-    """JOB_CREATED. One for each submit, so the headers are made once: handles are nearly all of one length."""
-    size = len(handle)
-    header = _CREATED_HEADERS.get(size)
-    if header is None:
-        header = _CREATED_HEADERS[size] = response(commands.JOB_CREATED, handle)[:HEADER_SIZE]
-    return header + handle
+    """JOB_CREATED. One for each submit, so each header is made once."""
+    return _created_headers[len(handle)] + handle
 
 
 def tell(job: Job, packet: bytes) -> None:

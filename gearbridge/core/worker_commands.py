@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gearbridge.wire import commands
 from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 
-from .client_commands import FUNCTION_TOO_LARGE, MAX_FUNCTION
+from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
 from .jobs import EnqueuedJob
 from .replies import tell
 

@@ -14,7 +14,8 @@ import binascii
 import json
 from typing import Any
 
-from gearbridge.core.client_commands import MAX_DUE, MAX_FUNCTION, MAX_UNIQUE_KEY
+from gearbridge.core.admission import MAX_FUNCTION, MAX_UNIQUE_KEY
+from gearbridge.core.client_commands import MAX_DUE
 from gearbridge.errors import ConfigurationError
 from gearbridge.records import Priority, StoredJob
 

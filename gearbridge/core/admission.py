@@ -1,0 +1,189 @@
+"""How jobs come in: admitted or joined to one that is there, made durable, acknowledged.
+
+It knows the queue, the journal and the peers; it knows no packet that comes in, no socket and no clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.records import Operation, Put, StoredJob
+from gearbridge.wire.packets import error
+
+from .jobs import RUNNING, STORING, Job
+from .journal import Ticket
+from .queue import coalescing_key
+from .replies import created
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .jobs import Function
+    from .lifecycle import JobLifecycle
+    from .peer import Peer
+    from .schedule import Schedule
+
+#: Longest unique key, in bytes. gearmand accepts 64 and corrupts the last one.
+MAX_UNIQUE_KEY = 255
+#: Longest function name, in bytes; of a reducer too.
+MAX_FUNCTION = 512
+
+QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
+UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+FUNCTION_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Function name too large")
+
+
+class Admission:
+    """The way into the queue of one lifecycle."""
+
+    def __init__(self, lifecycle: JobLifecycle) -> None:
+        self._lifecycle = lifecycle
+        self._queue = lifecycle.queue
+        self._handle = lifecycle.settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
+        self._number = lifecycle.settings.first_number - 1
+
+    def submit(
+        self,
+        peer: Peer,
+        name: bytes,
+        unique_key: bytes,
+        payload: bytes,
+        priority: int,
+        background: bool,
+        due: int = 0,
+        reducer: bytes = b"",
+        schedule: Schedule | None = None,
+    ) -> None:
+        """Admit a job, or join the unfinished one with the same unique key; the peer gets or is promised its reply.
+
+        The hottest path there is, for every argument is given by position: Python is quicker then.
+        """
+        queue = self._queue
+        function = queue.functions.get(name) or self._new_function(peer, name)
+        if function is None:
+            return
+        key: object = None
+        if unique_key:
+            if len(unique_key) > MAX_UNIQUE_KEY:
+                peer.send(UNIQUE_TOO_LARGE)
+                return
+            key = coalescing_key(unique_key, payload)
+            if key in function.uniques:
+                self._join(peer, function.uniques[key], background)
+                return
+        limit = function.limits[priority]
+        if limit and function.total >= limit:
+            peer.send(QUEUE_FULL)
+            return
+        self._number += 1
+        handle = self._handle % self._number
+        # The function's own name, not this packet's copy of it: a million jobs share one.
+        job = Job(handle, function.name, payload, unique_key, priority, due, 0, reducer)
+        if background:
+            job.background = True
+            if schedule is not None or self._lifecycle.durable:
+                queue.add(function, job, key)
+                self._promise(peer, job, schedule)
+                return
+        else:
+            _attach(peer, job)
+        peer.send(created(handle))
+        if not queue.admit(function, job, key):
+            self._lifecycle.wants_tick = True
+        elif function.sleepers:
+            self._lifecycle.wake(function)
+
+    def restore(self, stored: StoredJob) -> None:
+        """Take back a job that the store kept from before the start. It counts against no limit."""
+        function = self._queue.function(stored.function)
+        job = Job(
+            stored.handle,
+            function.name,
+            stored.payload,
+            stored.unique_key,
+            stored.priority,
+            stored.due,
+            stored.attempts,
+            stored.reducer,
+        )
+        job.background = True
+        self._queue.add(function, job, coalescing_key(job.unique_key, job.payload))
+        self._lifecycle.make_ready(function, job)
+
+    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
+        """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
+        self._lifecycle.journal.group_done()
+        waiting: dict[Peer, None] = {}
+        for index, operation in enumerate(group):
+            if isinstance(operation, Put) and isinstance(operation.job, Job):
+                job = operation.job
+                ticket = job.ticket
+                job.ticket = None
+                if index in errors:
+                    reply = error(b"QUEUE_ERROR", errors[index].encode())
+                    self._refused(job)
+                else:
+                    reply = created(job.handle)
+                    if job.state == STORING:
+                        self._lifecycle.make_ready(self._queue.functions[job.function], job)
+                if ticket is not None:
+                    ticket.reply = reply
+                    waiting.update(dict.fromkeys(ticket.peers))
+        for peer in waiting:
+            peer.release()
+
+    def _new_function(self, peer: Peer, name: bytes) -> Function | None:
+        if len(name) > MAX_FUNCTION:
+            peer.send(FUNCTION_TOO_LARGE)
+            return None
+        return self._queue.function(name)
+
+    def _promise(self, peer: Peer, job: Job, schedule: Schedule | None) -> None:
+        """The reply has to wait: for the commit, or until the next tick has found the due time."""
+        if schedule is None:
+            self._store(peer, job)
+            return
+        self._lifecycle.unplanned.append((job, schedule))
+        self._lifecycle.wants_tick = True
+        job.ticket = Ticket()
+        peer.hold(job.ticket)
+
+    def _join(self, peer: Peer, job: Job, background: bool) -> None:
+        if not background:
+            _attach(peer, job)
+        elif not job.background:
+            # gearmand acknowledges this one and may lose it: the job it joined was in memory only. Here it becomes a
+            # background job, and is acknowledged when that is durable.
+            job.background = True
+            if self._lifecycle.durable:
+                self._store(peer, job)
+                return
+        # A foreground client may join what is already in the queue, whether or not it is stored yet.
+        if job.ticket is not None and (background or job.state == STORING):
+            peer.hold(job.ticket)
+        else:
+            peer.send(created(job.handle))
+
+    def _store(self, peer: Peer, job: Job) -> None:
+        job.ticket = Ticket()
+        self._lifecycle.journal.put(job)
+        peer.hold(job.ticket)
+
+    def _refused(self, job: Job) -> None:
+        """The store would not keep the job. Who was promised only a result, before, may still get it."""
+        job.background = False
+        if job.state == STORING:
+            for client in job.clients or ():
+                client.awaited.pop(job.handle, None)  # its submit is answered with the error
+            self._queue.remove(job)
+        elif not job.clients and job.state != RUNNING:
+            self._queue.remove(job)
+
+
+def _attach(peer: Peer, job: Job) -> None:
+    # A peer that submits the same job twice is attached twice: each of its requests waits for a packet of its own.
+    if job.clients is None:
+        job.clients = [peer]
+    else:
+        job.clients.append(peer)
+    peer.awaited[job.handle] = job
