@@ -37,12 +37,12 @@ Results = dict[tuple[str, str], list[float]]
 
 
 def fill(url: str, jobs: int) -> None:
-    """Queue jobs as a server would have left them."""
+    """Queue jobs as a server would have left them: its handles are numbers of one length, in order."""
     store = store_for(url)
     store.open()
     for start in range(0, jobs, _GROUP):
         numbers = range(start, min(start + _GROUP, jobs))
-        store.apply([Put(StoredJob(b"H:deep:%d" % n, _FUNCTION, b"x" * 64, b"deep-%d" % n)) for n in numbers])
+        store.apply([Put(StoredJob(b"H:deep:%015d" % n, _FUNCTION, b"x" * 64, b"deep-%d" % n)) for n in numbers])
     store.close()
 
 
