@@ -16,6 +16,7 @@ from gearbridge.errors import StoreError, StoreUnavailable
 
 from .bulk import BulkTableStore
 from .doorbell import PostgreSQLDoorbell
+from .postgresql_lone import LoneJobs
 from .rows import COLUMNS, SETTLED
 from .schema import WAITING, job, metadata
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from .base import Doorbell
     from .bulk import Statement
-    from .rows import Row, Settlement
+    from .rows import Row, Settlement, Steps
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,10 @@ _TAKE = text(f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, CAST(CAST('{job.name}'
 
 class PostgreSQLStore(BulkTableStore):
     """`postgresql://...`. One server at a time may keep its jobs in a database's table."""
+
+    def __init__(self, url: URL) -> None:
+        super().__init__(url)
+        self._lone = LoneJobs()
 
     def _create_engine(self, url: URL) -> Engine:
         engine = create_engine(
@@ -129,6 +134,11 @@ class PostgreSQLStore(BulkTableStore):
         pooled = self._engine.raw_connection()
         pooled.detach()
         return pooled.dbapi_connection
+
+    def _write(self, connection: Connection, group: list[Steps]) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        if not self._lone.write(raw.pgconn, group):
+            super()._write(connection, group)
 
     def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
         yield _INSERT, [list(column) for column in zip(*rows, strict=True)]

@@ -27,7 +27,7 @@ from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tests.fixtures.job_server import JobServer
 
@@ -53,6 +53,12 @@ def background(submit: float, work: float) -> Load:
 MANY_TRIPS = ("--foreground", "--connections=8", "--in-flight=32", "--workers=8")
 ONE_TRIP = ("--foreground", "--connections=1", "--in-flight=1", "--workers=1")
 
+
+def alone(submit: float) -> Load:
+    """One connection that waits for each acknowledgement: nothing to group, a commit each."""
+    return Load(("--connections=1", "--in-flight=1", "--workers=0"), 0.1, {"submit": submit})
+
+
 #: What is compared, by store. Every store but memory commits durably.
 LOADS: dict[str, dict[str, Load]] = {
     "memory": {
@@ -61,9 +67,9 @@ LOADS: dict[str, dict[str, Load]] = {
         "one by one": Load(ONE_TRIP, 0.1, {"trips": 1}),
         "queued": Load(("--workers=0",), 10, {"memory": 0.6}),
     },
-    "SQLite": {"background": background(20, 10)},
-    "PostgreSQL": {"background": background(10, 8)},
-    "MariaDB": {"background": background(8, 8)},
+    "SQLite": {"background": background(40, 20), "one by one": alone(0.7)},
+    "PostgreSQL": {"background": background(10, 8), "one by one": alone(0.8)},
+    "MariaDB": {"background": background(8, 8), "one by one": alone(0.8)},
 }
 
 
@@ -134,13 +140,14 @@ def resident_memory(pid: int) -> int:
     help="The same for gearmand with a store: it commits jobs one by one, and more only take longer. 0: --jobs.",
 )
 @click.option("--rounds", default=3, show_default=True)
-def main(stores: tuple[str, ...], jobs: int, gearmand_jobs: int, rounds: int) -> None:
+@click.option("--load", "titles", multiple=True, help="Only the loads of this title, as printed. Can be repeated.")
+def main(stores: tuple[str, ...], jobs: int, gearmand_jobs: int, rounds: int, titles: tuple[str, ...]) -> None:
     """Print gearmand's figures, gearbridge's, and their ratio: jobs/s, and bytes of memory a queued job takes."""
-    names = stores or tuple(LOADS)
+    loads = loads_of(stores or tuple(LOADS), titles)
     results: dict[tuple[str, str, str, str], list[float]] = {}
     with TemporaryCluster() as cluster, MariaDB("--innodb-flush-log-at-trx-commit=1", "--skip-log-bin") as mariadb:
         for number in range(1, rounds + 1):
-            for store, (title, load) in loads_of(names):
+            for store, title, load in loads:
                 with tempfile.TemporaryDirectory() as folder:
                     for kind, server in Pairs(Path(folder), cluster, mariadb).servers(store).items():
                         few = gearmand_jobs and kind == "gearmand" and store != "memory"
@@ -153,15 +160,20 @@ def main(stores: tuple[str, ...], jobs: int, gearmand_jobs: int, rounds: int) ->
                             results.setdefault((store, title, phase, kind), []).append(figure)
     kept = [
         show(store, title, phase, load.promised[phase], results)
-        for store, (title, load) in loads_of(names)
+        for store, title, load in loads
         for phase in load.promised
     ]
     sys.exit(0 if all(kept) else 1)
 
 
-def loads_of(stores: Iterable[str]) -> list[tuple[str, tuple[str, Load]]]:
-    """Every load with its title and the store it is for, in order."""
-    return [(store, entry) for store in stores for entry in LOADS[store].items()]
+def loads_of(stores: Iterable[str], titles: Sequence[str]) -> list[tuple[str, str, Load]]:
+    """Every load of these stores, or those of these titles, in order: store, title, load."""
+    return [
+        (store, title, load)
+        for store in stores
+        for title, load in LOADS[store].items()
+        if not titles or title in titles
+    ]
 
 
 def show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Put, StoredJob
+from gearbridge.records import Drop, Put, StoredJob
 from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
@@ -32,4 +32,16 @@ def test_a_replay_leaves_the_planner_as_it_was(empty_database: Database) -> None
     next(iter(store.replay()))  # one that is given up is no different
     raw = store._connection.connection.dbapi_connection  # type: ignore[attr-defined]
     assert raw.execute("SHOW enable_sort").fetchone() == ("on",)
+    store.close()
+
+
+def test_a_lone_job_is_written_though_a_pooler_has_forgotten_the_statements(empty_database: Database) -> None:
+    store = store_for(empty_database.url)
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b"\0\xff"))])
+    raw = store._connection.connection.dbapi_connection  # type: ignore[attr-defined]
+    raw.execute("DEALLOCATE ALL")
+    store.apply([Put(StoredJob(b"H:2", b"f", b"two"))])
+    store.apply([Drop(b"H:1")])
+    assert [(job.handle, job.payload) for job in store.replay()] == [(b"H:2", b"two")]
     store.close()
