@@ -30,10 +30,11 @@ format: $(VENV)/.dev ## Write the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: packages $(VENV)/.dev ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand
+bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand and other queues
 	$(BIN)/python -m tests.bench.versus_gearmand
 	$(BIN)/python -m tests.bench.direct_calls
 	$(BIN)/python -m tests.bench.sql_queue
+	$(BIN)/python -m tests.bench.sql_peers
 	$(BIN)/python -m tests.bench.deep_queue
 
 soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (half an hour)
@@ -58,3 +59,8 @@ $(VENV)/.demo: pyproject.toml .ci/venv
 $(VENV)/.dev: pyproject.toml .ci/venv
 	@.ci/venv $(VENV) demo,dev
 	@touch $(VENV)/.demo $@
+
+$(VENV)/.bench: $(VENV)/.dev tests/bench/peers/node/package-lock.json
+	@.ci/venv $(VENV) demo,dev,bench
+	@npm ci --prefix tests/bench/peers/node --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $(VENV)/.demo $(VENV)/.dev $@
