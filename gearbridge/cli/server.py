@@ -11,6 +11,7 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.server.logs import LEVELS
+from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
 
 from .gearmand.mapping import check, plan
@@ -26,6 +27,9 @@ _DEFAULTS = ServerConfig()
 
 #: gearmand's options that this command has under the same name anyway, or in another way.
 _OWN = ("listen", "port", "job-retries", "worker-wakeup", "exceptions", "job-handle-prefix", "verbose")
+#: Of the others --help shows these groups, without those that choose among what is not here.
+_SHOWN = ("General options", "Gear")
+_QUIET = {*WITHOUT_MEANING, "queue-type", "protocol"}
 _TAKEN = [option for option in OPTIONS if option.name not in {*_OWN, "help", "version"}]
 
 
@@ -36,7 +40,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
         kind: dict[str, Any] = {"is_flag": True} if option.kind == FLAG else {}
         if option.kind == NUMBER:
             kind = {"type": int, "default": None}
-        quiet = option.group != "General options" or option.name in {*WITHOUT_MEANING, "queue-type", "protocol"}
+        quiet = option.group not in _SHOWN or option.name in _QUIET
         command = click.option(*names, help=option.help, hidden=quiet, **kind)(command)
     return command
 
@@ -107,17 +111,32 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="What is logged: this and what is graver.",
 )
 @gearmand_options
+@click.option(
+    "--ssl-client-certificate",
+    type=click.Choice(list(CLIENT_CERTIFICATES)),
+    default=_DEFAULTS.ssl_client_certificate,
+    help="Whether clients and workers show a certificate that --ssl-ca-file signed.",
+)
+@click.option(
+    "--ssl-handshake-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    default=_DEFAULTS.ssl_handshake_timeout,
+    help="How long a connection may take for its TLS handshake.",
+)
 @click.pass_context
 def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
     """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the jobs in hand end first.
 
     Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are taken as well,
-    those of its queues included (-q libsqlite3 --libsqlite3-db FILE); SIGHUP opens the log file anew.
+    those of its queues included (-q libsqlite3 --libsqlite3-db FILE); SIGHUP opens the log file anew, and reads the
+    certificates.
 
     \b
     Examples:
       gearbridge server                                  jobs in memory, on localhost port 4730
       gearbridge server --store sqlite:///jobs.db        background jobs survive a crash
+      gearbridge server --ssl --ssl-certificate server.pem --ssl-key server.key
     """
     values, notes = _gearmand_values(ctx, options)
     check(values)

@@ -32,6 +32,11 @@ class ServerConfig:
     keepalive: have the system ask silent connections whether they are still there, so that a dead one is noticed.
     keepalive_idle, keepalive_interval: seconds until it asks first, and again; -1 is the system's own.
     keepalive_count: after how many questions without an answer a connection is dead; -1 is the system's own.
+    ssl_certificate: file with the server's certificate, and those that lead to its authority; '' is no TLS.
+    ssl_key: file with its private key; '' is the certificate's own file.
+    ssl_ca_file: file with the authorities that sign clients' certificates.
+    ssl_client_certificate: whether clients show one: none, optional or required.
+    ssl_handshake_timeout: seconds that a connection has to finish its TLS handshake.
     """
 
     listen: str = "localhost"
@@ -52,6 +57,11 @@ class ServerConfig:
     keepalive_idle: int = -1
     keepalive_interval: int = -1
     keepalive_count: int = -1
+    ssl_certificate: str = ""
+    ssl_key: str = ""
+    ssl_ca_file: str = ""
+    ssl_client_certificate: str = "none"
+    ssl_handshake_timeout: float = 10.0
 
     def prefix(self) -> str:
         """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""

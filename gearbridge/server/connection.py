@@ -22,6 +22,9 @@ class Shell(Protocol):
     max_packet: int
     max_outbox: int
 
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for one more. Each that was admitted must be told of as lost in the end."""
+
     def opened(self, connection: Connection) -> None:
         """A connection was made."""
 

@@ -20,11 +20,13 @@ from gearbridge.version import __version__
 
 from .claimer import Claimer
 from .committer import Committer
-from .connection import Connection
-from .listening import Keepalive, listen, shown
+from .entrance import CLOSE_TIMEOUT, Entrance
+from .listening import shown
 from .logs import reopen
+from .tls import server_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
     from socket import socket
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore, Store
 
     from .config import ServerConfig
+    from .connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +51,6 @@ GC_THRESHOLDS = (5_000, 200, 100)
 #: What asks a server to stop: at once, or when no job is left that would be lost. As gearmand's.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACEFUL_SIGNAL = signal.SIGUSR1
-#: Seconds that peers have to take their last replies when the server stops.
-CLOSE_TIMEOUT = 2.0
 
 
 def run(config: ServerConfig, ready: Callable[[str], None]) -> None:
@@ -59,16 +60,19 @@ def run(config: ServerConfig, ready: Callable[[str], None]) -> None:
     start as told.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
+    tls = server_context(config)
     with closing(store_for(config.store)) as store:
         store.open()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(Service(config, store, ready).serve())
+            runner.run(Service(config, store, tls, ready).serve())
 
 
 class Service:
     """The shell around one engine."""
 
-    def __init__(self, config: ServerConfig, store: Store, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: ServerConfig, store: Store, tls: ssl.SSLContext | None, ready: Callable[[str], None]
+    ) -> None:
         self.config = config
         self.max_packet = config.max_packet
         self.max_outbox = config.max_outbox
@@ -93,7 +97,7 @@ class Service:
         self._paused: list[Connection] = []
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
-        self._servers: list[asyncio.Server] = []
+        self._entrance = Entrance(config, self, tls)
         self._retiring = False
         self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
         self._loop: asyncio.AbstractEventLoop
@@ -102,10 +106,10 @@ class Service:
         """Everything between the store's opening and its closing."""
         self._loop = asyncio.get_running_loop()
         self._replay()
-        sockets = listen(self.config.listen, self.config.port, self.config.backlog, self._keepalive())
+        sockets = self._entrance.sockets()
         for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, reopen)
+        self._loop.add_signal_handler(signal.SIGHUP, self._read_anew)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
         self._committer.start()
         if self._store.abilities.claimable:
@@ -113,13 +117,11 @@ class Service:
             self._claimer = Claimer(self.engine, self._committer, store, self.flush)
             self._claimer.start()
         try:
-            self._servers = [
-                await self._loop.create_server(lambda: Connection(self), sock=opened) for opened in sockets
-            ]
+            await self._entrance.open(sockets)
             self._announce(sockets)
             self._tick()
             await self._stop.wait()
-            self._stop_listening()
+            self._entrance.close()
         finally:
             await self._drain()
 
@@ -132,11 +134,15 @@ class Service:
         if not self._retiring:
             self._retiring = True
             _log.info("stopping when the jobs in hand are done")
-            self._stop_listening()
+            self._entrance.close()
             self.engine.retire()
         self.flush()
 
     # What connections ask of the service.
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for one more."""
+        return True
 
     def opened(self, connection: Connection) -> None:
         """A connection was made."""
@@ -230,24 +236,18 @@ class Service:
         if count:
             _log.info("jobs back from the store: %d", count)
 
-    def _keepalive(self) -> Keepalive | None:
-        config = self.config
-        if not config.keepalive:
-            return None
-        return Keepalive(config.keepalive_idle, config.keepalive_interval, config.keepalive_count)
+    def _read_anew(self) -> None:
+        reopen()
+        self._entrance.reload()
 
     def _announce(self, sockets: list[socket]) -> None:
-        where = ", ".join(shown(opened) for opened in sockets)
+        where = ", ".join(shown(opened) for opened in sockets) + (" (TLS)" if self.config.ssl_certificate else "")
         kept = (
             "memory only: they end with this server"
             if self.config.store == "memory:"
             else store_shown(self.config.store)
         )
         self._ready(f"gearbridge server listening on {where}; jobs are kept in {kept}")
-
-    def _stop_listening(self) -> None:
-        for server in self._servers:
-            server.close()
 
     async def _drain(self) -> None:
         """Take nothing more in, have the store write what is left, let replies out, close."""

@@ -117,5 +117,11 @@ def test_a_queue_without_what_it_needs_says_what() -> None:
         planned("-q", "libsqlite3")
 
 
+def test_tls_is_taken_as_gearmand_takes_it() -> None:
+    config = planned("--ssl", "--ssl-certificate=c", "--ssl-key=k", "--ssl-ca-file=a").config
+    # gearmand asks no client for a certificate, with or without --ssl-ca-file.
+    assert config == ServerConfig(ssl_certificate="c", ssl_key="k", ssl_ca_file="a", ssl_client_certificate="none")
+
+
 def test_tls_options_without_tls_are_told() -> None:
     assert planned("--ssl-key", "k").notes == ("--ssl-key has no meaning without --ssl",)

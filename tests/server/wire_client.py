@@ -10,21 +10,24 @@ from gearbridge.wire.packets import RESPONSE_MAGIC, request
 from gearbridge.wire.parser import PacketParser
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
 Reply = tuple[str, ...]
 
 
 class WireClient:
-    """Sends packets and hears packets; every wait ends after 30 seconds."""
+    """Sends packets and hears packets; every wait ends after 30 seconds. `tls` is how it shakes hands, if it does."""
 
-    def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(30)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self._parser = PacketParser(RESPONSE_MAGIC)
         self._heard: list[Reply] = []
 

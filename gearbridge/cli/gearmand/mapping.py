@@ -6,7 +6,7 @@ What is given and has no meaning here becomes a note for the log; what would be 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
@@ -101,7 +101,7 @@ _PROCESS = {
 
 
 #: gearmand asks no client for a certificate, with or without --ssl-ca-file.
-_TLS = {"ssl-certificate": "tls_certificate", "ssl-key": "tls_key", "ssl-ca-file": "tls_ca"}
+_TLS = {"ssl-certificate": "ssl_certificate", "ssl-key": "ssl_key", "ssl-ca-file": "ssl_ca_file"}
 
 
 def _config(values: Values, config: ServerConfig) -> ServerConfig:
@@ -117,14 +117,12 @@ def _config(values: Values, config: ServerConfig) -> ServerConfig:
     if protocol:
         raise ConfigurationError(f"Unknown protocol module : {protocol}")
     if values.get("ssl"):
-        changes |= _tls(values, config)
+        changes |= _tls(values)
     return replace(config, **changes)  # type: ignore[arg-type]  # by field; each was read as its field's type
 
 
-def _tls(values: Values, config: ServerConfig) -> dict[str, object]:
+def _tls(values: Values) -> dict[str, object]:
     # gearmand as Debian builds it takes --ssl and serves plain text. Here nothing starts without what was asked for.
-    if not {field.name for field in fields(config)} >= set(_TLS.values()):
-        raise ConfigurationError("--ssl: this server has no TLS")
     if not values.get("ssl-certificate"):
         raise ConfigurationError("--ssl needs --ssl-certificate")
     return {field: values[name] for name, field in _TLS.items() if name in values}
