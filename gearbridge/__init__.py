@@ -6,6 +6,7 @@
 from .client.aio_client import AsyncClient
 from .client.client import Client, JobStatus
 from .client.job import Job
+from .client.tls import Tls
 from .client.worker import Worker
 from .enqueueing import enqueue, enqueue_async
 from .errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "ServersUnreachable",
     "StoreError",
     "StoreUnavailable",
+    "Tls",
     "Worker",
     "__version__",
     "enqueue",

@@ -120,10 +120,11 @@ def test_embedded_modules_run_on_the_oldest_python_there_is(tmp_path: Path) -> N
     (package / "client" / "__init__.py").touch()
     names = ("python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3")
     python = next(filter(works, filter(None, map(shutil.which, names))))
-    code = "from embedded.client.client import Client; print(Client('127.0.0.1:1').servers)"
+    shown = "print(Client('127.0.0.1:1').servers, 'ssl' in sys.modules)"
+    code = f"import sys; from embedded.client.client import Client; {shown}"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "127.0.0.1:1" in done.stdout
+    assert done.stdout == "('127.0.0.1:1',) False\n", "TLS is loaded by those who use it"
 
 
 def works(python: str) -> bool:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from .tls import Tls
+
 
 class AsyncClient:
     """A client of one or more Gearman servers, for asyncio. Any number of tasks may use it at once.
@@ -42,11 +44,13 @@ class AsyncClient:
         *,
         connect_timeout: float = 5.0,
         reply_timeout: float | None = 60.0,
+        tls: Tls | None = None,
     ) -> None:
         addresses = parse_servers(servers)
         self.servers = tuple(map(str, addresses))
         self.connect_timeout = connect_timeout
         self.reply_timeout = reply_timeout
+        self._tls = None if tls is None else tls.context()
         self._choice = ServerChoice(addresses)
         self._current: AsyncLink | None = None
         self._open: dict[Address, AsyncLink] = {}
@@ -224,7 +228,7 @@ class AsyncClient:
 
     async def _connect(self, address: Address) -> AsyncLink | None:
         try:
-            link = await AsyncLink.connect(address, self.connect_timeout)
+            link = await AsyncLink.connect(address, self.connect_timeout, self._tls)
         except OSError as error:
             self._choice.failed(address, self._now(), error.strerror or str(error))
             return None

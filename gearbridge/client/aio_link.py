@@ -9,14 +9,17 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .connection import Address, prepare
 from .session import ClientSession
+from .tls import reason
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
 
@@ -60,11 +63,12 @@ class Call:
 class AsyncLink(asyncio.Protocol):
     """A connection with the conversation on it."""
 
-    def __init__(self, address: Address, raw: socket.socket) -> None:
+    def __init__(self, address: Address, raw: socket.socket, *, secured: bool = False) -> None:
         self.address = address
         self.session = ClientSession()
         self.closed = asyncio.get_running_loop().create_future()
         self._raw = raw
+        self._secured = secured
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._calls: set[Call] = set()
@@ -73,19 +77,30 @@ class AsyncLink(asyncio.Protocol):
         self._failure: Exception | None = None
 
     @classmethod
-    async def connect(cls, address: Address, timeout: float) -> AsyncLink:
-        """Connect within `timeout` seconds, over all addresses that the name has. Raises OSError."""
-        loop = asyncio.get_running_loop()
+    async def connect(cls, address: Address, timeout: float, tls: ssl.SSLContext | None = None) -> AsyncLink:
+        """Connect within `timeout` seconds, over all addresses that the name has; with `tls` shake hands in that time.
+
+        Raises OSError.
+        """
+
+        async def connect() -> AsyncLink:
+            raw = await _connect(address)
+            host = None if tls is None else address.host
+            try:
+                _, link = await asyncio.get_running_loop().create_connection(
+                    lambda: cls(address, raw, secured=tls is not None), sock=raw, ssl=tls, server_hostname=host
+                )
+            except BaseException:
+                raw.close()
+                raise
+            return link
+
         try:
-            raw = await asyncio.wait_for(_connect(address), timeout)
+            return await asyncio.wait_for(connect(), timeout)
         except asyncio.TimeoutError as error:
             raise TimeoutError(f"no answer within {timeout:g} s") from error
-        try:
-            _, link = await loop.create_connection(lambda: cls(address, raw), sock=raw)
-        except BaseException:
-            raw.close()
-            raise
-        return link
+        except OSError as error:
+            raise ConnectionAbortedError(errno.ECONNABORTED, reason(error)) from error
 
     def usable(self) -> bool:
         """Say whether the server is still there, as far as can be known; the loop may not have looked yet."""
@@ -94,7 +109,8 @@ class AsyncLink(asyncio.Protocol):
         if self._calls:
             return True
         try:
-            return bool(self._raw.recv(1, socket.MSG_PEEK))
+            # Over TLS what waits there may well be the server's goodbye.
+            return bool(self._raw.recv(1, socket.MSG_PEEK)) and not self._secured
         except BlockingIOError:
             return True
         except OSError:
@@ -148,8 +164,7 @@ class AsyncLink(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -161,10 +176,10 @@ class AsyncLink(asyncio.Protocol):
             call.reply(command, args)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        reason = f"{self.address} closed the connection before it had answered"
+        how = f"{self.address} closed the connection before it had answered"
         if isinstance(exc, OSError):
-            reason = f"the connection to {self.address} broke: {exc.strerror or exc}"
-        self.lose(ConnectionLost(reason))
+            how = f"the connection to {self.address} broke: {reason(exc)}"
+        self.lose(ConnectionLost(how))
         self.closed.set_result(None)
 
     def pause_writing(self) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+    from .tls import Tls
+
 __all__ = ["Client", "JobStatus"]
 
 
@@ -38,7 +40,8 @@ class Client:
     the first call. All times are in seconds. `connect_timeout` holds for each server. `reply_timeout` is how long the
     server may take for its own answer (not for the job to be done); None waits for ever. `on_wait` is called about
     every 20 ms of waiting: what it raises ends the call. `on_connect` is called before each connect, and may change
-    `connect_timeout`; what it raises ends the call too.
+    `connect_timeout`; what it raises ends the call too. With `tls` every connection is encrypted, and the server's
+    certificate checked; its files are read at once, which may raise ConfigurationError.
 
     A server that cannot be reached is skipped, and left alone for 5 seconds. Use a client from one thread at a time; a
     forked child opens its own connections.
@@ -56,11 +59,13 @@ class Client:
         reply_timeout: float | None = 60.0,
         on_wait: Callable[[], None] | None = None,
         on_connect: Callable[[], None] | None = None,
+        tls: Tls | None = None,
     ) -> None:
         addresses = parse_servers(servers)
         self.servers = tuple(map(str, addresses))
         self.reply_timeout = reply_timeout
-        self._links = Links(addresses, connect_timeout, on_wait, on_connect)
+        context = None if tls is None else tls.context()
+        self._links = Links(addresses, connect_timeout, on_wait, on_connect, context)
 
     @property
     def connect_timeout(self) -> float:

@@ -22,7 +22,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import ConfigurationError, ConnectionLost, ReplyTimeout
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
+
+    from .tls import TlsSocket
 
 DEFAULT_PORT = 4730
 
@@ -97,17 +100,29 @@ class Connection:
 
     __slots__ = ("_on_wait", "_receive", "_send", "_socket", "address")
 
-    def __init__(self, address: Address, timeout: float, on_wait: Callable[[], None] | None = None) -> None:
-        """Connect within `timeout` seconds, over all addresses that the name has. Raises OSError."""
+    def __init__(
+        self,
+        address: Address,
+        timeout: float,
+        on_wait: Callable[[], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Connect within `timeout` seconds, over all addresses that the name has; with `tls` shake hands in that time.
+
+        Raises OSError.
+        """
         self.address = address
         self._on_wait = on_wait
-        self._socket = self._connect(timeout)
+        deadline = monotonic() + timeout
+        late = TimeoutError(f"no answer within {timeout:g} s")
+        plain = self._connect(deadline, late)
+        self._socket: socket.socket | TlsSocket = plain
+        if tls is not None:
+            self._socket = self._secure(plain, tls, deadline, late)
         self._receive = self._socket.recv
         self._send = self._socket.send
 
-    def _connect(self, timeout: float) -> socket.socket:
-        deadline = monotonic() + timeout
-        late = TimeoutError(f"no answer within {timeout:g} s")
+    def _connect(self, deadline: float, late: TimeoutError) -> socket.socket:
         failure: OSError = OSError("the name has no address")
         try:
             found = socket.getaddrinfo(*self.address, type=socket.SOCK_STREAM)
@@ -144,6 +159,26 @@ class Connection:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _SLICE_TIMEVAL)
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SLICE_TIMEVAL)
         prepare(candidate)
+
+    def _secure(self, plain: socket.socket, tls: ssl.SSLContext, deadline: float, late: TimeoutError) -> TlsSocket:
+        from .tls import TlsSocket  # noqa: PLC0415  not where PostgreSQL runs this
+
+        try:
+            secured = TlsSocket(plain, tls, self.address.host, int(SLICE * 1000))
+        except BaseException:
+            plain.close()
+            raise
+        try:
+            while True:
+                try:
+                    secured.shake_hands()
+                except BlockingIOError:
+                    self._look_up(deadline, late)
+                else:
+                    return secured
+        except BaseException:
+            secured.close()
+            raise
 
     def fileno(self) -> int:
         """The socket's number, for selectors."""

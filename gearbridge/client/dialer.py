@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Union
 from .connection import Address, Connection
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 #: A connection, or why there is none.
@@ -23,8 +24,9 @@ class Dialer:
     `wake()` is called from those threads when `take` has something new.
     """
 
-    def __init__(self, timeout: float, wake: Callable[[], None]) -> None:
+    def __init__(self, timeout: float, wake: Callable[[], None], tls: ssl.SSLContext | None = None) -> None:
         self._timeout = timeout
+        self._tls = tls
         self._wake = wake
         self._lock = threading.Lock()
         self._outcomes: list[tuple[Address, Outcome]] = []
@@ -50,7 +52,7 @@ class Dialer:
 
     def _attempt(self, address: Address) -> None:
         try:
-            outcome: Outcome = Connection(address, self._timeout)
+            outcome: Outcome = Connection(address, self._timeout, tls=self._tls)
         except OSError as error:
             outcome = error
         with self._lock:

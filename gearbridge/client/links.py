@@ -19,6 +19,7 @@ from .connection import Address, Connection
 from .session import ClientSession
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Sequence
 
 
@@ -60,8 +61,10 @@ class Links:
         timeout: float,
         on_wait: Callable[[], None] | None,
         on_connect: Callable[[], None] | None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.timeout = timeout
+        self._tls = tls
         self._on_wait = on_wait
         self._on_connect = on_connect
         self._current: Link | None = None
@@ -129,7 +132,7 @@ class Links:
         if self._on_connect is not None:
             self._on_connect()
         try:
-            link = Link(Connection(address, self.timeout, self._on_wait))
+            link = Link(Connection(address, self.timeout, self._on_wait, self._tls))
         except OSError as error:
             self._choice.failed(address, monotonic(), error.strerror or str(error))
             return None

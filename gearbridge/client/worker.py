@@ -21,6 +21,7 @@ from .worker_links import WorkerLinks
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .tls import Tls
     from .worker_links import Peer
     from .worker_session import WorkerSession
 
@@ -36,7 +37,8 @@ class Worker:
     `servers` is "host:port,host2:port2" or a sequence of such, the port defaults to 4730. `client_id` is what the admin
     command `workers` shows, by default this machine's name and the process id. Times are in seconds: `connect_timeout`
     for a connection, `reply_timeout` for a server's answer. A server that is away is tried again and again, at most
-    10 seconds apart, while the others are served; a line in the log "gearbridge.worker" says so once.
+    10 seconds apart, while the others are served; a line in the log "gearbridge.worker" says so once. With `tls` every
+    connection is encrypted; its files are read at once, which may raise ConfigurationError.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Worker:
         client_id: str | None = None,
         connect_timeout: float = 5.0,
         reply_timeout: float = 60.0,
+        tls: Tls | None = None,
     ) -> None:
         self._addresses = parse_servers(servers)
         self.servers = tuple(map(str, self._addresses))
@@ -55,6 +58,7 @@ class Worker:
             raise ValueError("a client id cannot be empty, nor contain spaces or control characters")
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
+        self._tls = None if tls is None else tls.context()
         self._callbacks: dict[bytes, Callback] = {}
         self._timeouts: dict[bytes, float | None] = {}
         self._links: WorkerLinks | None = None
@@ -86,7 +90,7 @@ class Worker:
             raise ValueError("this worker has nothing to do: register a function first")
         done = 0
         try:
-            links = WorkerLinks(self._addresses, self._introduce, self._connect_timeout, self._reply_timeout)
+            links = WorkerLinks(self._addresses, self._introduce, self._connect_timeout, self._reply_timeout, self._tls)
             with contextlib.closing(links):
                 self._links = links
                 while max_jobs is None or done < max_jobs:

@@ -25,6 +25,7 @@ from .session import text
 from .worker_session import State, WorkerSession
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
     from .connection import Address, Connection
@@ -65,6 +66,7 @@ class WorkerLinks:
         introduce: Callable[[WorkerSession], bytes],
         connect_timeout: float,
         reply_timeout: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._introduce = introduce
         self._reply_timeout = reply_timeout
@@ -74,7 +76,7 @@ class WorkerLinks:
         for end in (self._bell, self._bell_rope):
             end.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        self._dialer = Dialer(connect_timeout, self.wake)
+        self._dialer = Dialer(connect_timeout, self.wake, tls)
 
     def wake(self) -> None:
         """Make `next_job` look at `stopping` again. For signal handlers and other threads, at any time."""
