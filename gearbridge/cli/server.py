@@ -105,6 +105,36 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Largest packet taken.",
 )
 @click.option(
+    "--max-outbox",
+    type=click.IntRange(0),
+    metavar="BYTES",
+    default=_DEFAULTS.max_outbox,
+    help="How much may wait for a connection that does not read: it is read from no more, and over this it is closed. "
+    "0 is twice --max-packet.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    default=_DEFAULTS.max_connections,
+    help="How many connections may be open; more are refused. 0 is what --file-descriptors leaves room for.",
+)
+@click.option(
+    "--packet-timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=_DEFAULTS.packet_timeout,
+    help="How long a packet that has begun may stand still before its connection is closed; 0 is never.",
+)
+@click.option(
+    "--idle-timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=_DEFAULTS.idle_timeout,
+    help="After how long a connection is closed that says nothing; 0 is never. Sleeping workers, workers with a job "
+    "and clients that wait for one stay.",
+)
+@click.option(
     "--verbose",
     type=click.Choice(list(LEVELS), case_sensitive=False),
     default="INFO",

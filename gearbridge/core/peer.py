@@ -71,6 +71,10 @@ class Peer:
             self.dirty = True
             self.dirty_peers.append(self)
 
+    def is_idle(self) -> bool:
+        """Whether it runs no job, waits for none to end, and does not sleep until there is one."""
+        return not (self.sleeping or self.jobs or self.awaited or self.held)
+
     def close(self) -> None:
         """Have the shell close this connection once everything queued before is flushed."""
         self.closing = True

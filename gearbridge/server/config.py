@@ -26,8 +26,13 @@ class ServerConfig:
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
     allow_shutdown: let the admin command `shutdown` end the server, for whoever can connect.
     max_packet: largest packet taken.
-    max_outbox: how much may wait for a connection that does not read; over it the connection is closed.
+    max_outbox: how much may wait for a connection that does not read; over it the connection is closed. 0 is twice
+        the largest packet.
     max_journal: how much may wait for the store; over it connections that submit are not read from.
+    max_connections: how many may be open at once; 0 is as many as the system's limit of open files leaves room for.
+    packet_timeout: seconds that a packet which has begun may stand still before its connection is closed; 0 is never.
+    idle_timeout: seconds after which a connection is closed that says nothing, runs no job, waits for none and is no
+        sleeping worker; 0 is never.
     backlog: how many connections the system may hold before they are accepted.
     keepalive: have the system ask silent connections whether they are still there, so that a dead one is noticed.
     keepalive_idle, keepalive_interval: seconds until it asks first, and again; -1 is the system's own.
@@ -50,8 +55,11 @@ class ServerConfig:
     exceptions: bool = False
     allow_shutdown: bool = False
     max_packet: int = MAX_PACKET
-    max_outbox: int = 2 * MAX_PACKET
+    max_outbox: int = 0
     max_journal: int = MAX_PACKET
+    max_connections: int = 0
+    packet_timeout: float = 60.0
+    idle_timeout: float = 0.0
     backlog: int = 1024
     keepalive: bool = False
     keepalive_idle: int = -1
@@ -62,6 +70,10 @@ class ServerConfig:
     ssl_ca_file: str = ""
     ssl_client_certificate: str = "none"
     ssl_handshake_timeout: float = 10.0
+
+    def outbox_limit(self) -> int:
+        """How many bytes may wait for one connection."""
+        return self.max_outbox or 2 * self.max_packet
 
     def prefix(self) -> str:
         """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gearbridge.core.engine import Engine
     from gearbridge.core.peer import Peer
 
+    from .seldom import Seldom
+
 
 class Shell(Protocol):
     """What a connection needs of the service it belongs to."""
@@ -21,6 +23,7 @@ class Shell(Protocol):
     engine: Engine
     max_packet: int
     max_outbox: int
+    flooded: Seldom
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for one more. Each that was admitted must be told of as lost in the end."""
@@ -38,11 +41,14 @@ class Shell(Protocol):
 class Connection(asyncio.Protocol):
     """The asyncio side of one peer."""
 
-    __slots__ = ("_paused_for", "_receive", "feed", "peer", "shell", "transport")
+    __slots__ = ("_paused_for", "_receive", "feed", "heard", "parser", "peer", "quiet_since", "shell", "transport")
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
-        self.feed = PacketParser(max_packet=shell.max_packet).feed
+        self.parser = PacketParser(max_packet=shell.max_packet)
+        self.feed = self.parser.feed
+        self.heard = True  # something, since the sweeper last looked
+        self.quiet_since = 0.0  # the sweeper's
         self._receive = shell.engine.receive
         self.transport: asyncio.Transport
         self.peer: Peer
@@ -52,6 +58,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its base class
+        if not self.shell.admit(self):
+            self.transport.abort()
+            return
         socket = transport.get_extra_info("socket")
         address = transport.get_extra_info("peername")
         self.peer = self.shell.engine.connect(
@@ -60,6 +69,7 @@ class Connection(asyncio.Protocol):
         self.shell.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard = True
         self._receive(self.peer, self.feed(data))
         self.shell.flush(self)
 
@@ -67,6 +77,8 @@ class Connection(asyncio.Protocol):
         return False  # a Gearman peer that sends no more wants no more: close
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not hasattr(self, "peer"):
+            return  # it was not admitted
         self.shell.engine.disconnect(self.peer)
         self.shell.lost(self)
         self.shell.flush()
@@ -87,10 +99,16 @@ class Connection(asyncio.Protocol):
         if data:
             transport.write(data)
             if "outbox" in self._paused_for and transport.get_write_buffer_size() > self.shell.max_outbox:
+                self.shell.flooded.warn("dropped, because more waits for it than it reads: %s", peer.address)
                 transport.abort()
                 return
         if peer.closing:
             transport.close()
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is read from it at the moment."""
+        return bool(self._paused_for)
 
     def pause(self, reason: str) -> None:
         """Read no more until this reason, and every other one, is gone."""

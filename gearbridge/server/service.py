@@ -20,9 +20,12 @@ from gearbridge.version import __version__
 
 from .claimer import Claimer
 from .committer import Committer
+from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
+from .seldom import Seldom
+from .sweeper import Sweeper
 from .tls import server_context
 
 if TYPE_CHECKING:
@@ -75,7 +78,8 @@ class Service:
     ) -> None:
         self.config = config
         self.max_packet = config.max_packet
-        self.max_outbox = config.max_outbox
+        self.max_outbox = config.outbox_limit()
+        self.flooded = Seldom(_log)
         settings = Settings(
             handle_prefix=config.prefix(),
             first_number=int((time.time() - NUMBER_EPOCH) * 1_000_000),
@@ -98,6 +102,8 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._entrance = Entrance(config, self, tls)
+        self._door = Door(config.max_connections)
+        self._sweeper = Sweeper(self._connections, config.packet_timeout, config.idle_timeout)
         self._retiring = False
         self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
         self._loop: asyncio.AbstractEventLoop
@@ -120,6 +126,7 @@ class Service:
             await self._entrance.open(sockets)
             self._announce(sockets)
             self._tick()
+            self._sweeper.start()
             await self._stop.wait()
             self._entrance.close()
         finally:
@@ -142,7 +149,7 @@ class Service:
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for one more."""
-        return True
+        return self._door.admit(connection)
 
     def opened(self, connection: Connection) -> None:
         """A connection was made."""
@@ -151,6 +158,7 @@ class Service:
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
         self._connections.pop(connection, None)
+        self._door.leave(connection)
 
     def flush(self, source: Connection | None = None) -> None:
         """Send what the engine has to say, see to its timer, and give the store what gathered."""
@@ -251,6 +259,7 @@ class Service:
 
     async def _drain(self) -> None:
         """Take nothing more in, have the store write what is left, let replies out, close."""
+        self._sweeper.stop()
         for connection in self._connections:
             connection.pause("stopping")
         if self._claimer is not None:

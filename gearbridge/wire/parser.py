@@ -57,6 +57,11 @@ class PacketParser:
             return []
         return self._walk(data)
 
+    @property
+    def gathered(self) -> int:
+        """How many bytes there are of a packet that has begun and is not whole."""
+        return self._gathered
+
     def _walk(self, data: bytes) -> list[Packet]:
         packets: list[Packet] = []
         append = packets.append
