@@ -95,7 +95,15 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--allow-shutdown",
     is_flag=True,
-    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server, for whoever can connect.",
+    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server, for whoever can connect and "
+    "is in --admin-from.",
+)
+@click.option(
+    "--admin-from",
+    metavar="NETWORK,...",
+    default=_DEFAULTS.admin_from,
+    help="Take admin commands that change something (cancel, create, drop, maxqueue, shutdown) from these addresses "
+    "and networks alone, such as 127.0.0.1,10.0.0.0/8; 'none' is from nowhere. [default: from everywhere]",
 )
 @click.option(
     "--max-packet",

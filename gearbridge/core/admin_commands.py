@@ -5,6 +5,7 @@ A line is split on spaces; its first word chooses the handler, letters of either
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from .lifecycle import JobLifecycle
     from .peer import Peer
+    from .settings import Network
 
     Words = Sequence[bytes]
 
@@ -19,6 +21,9 @@ OK = b"OK\r\n"
 END = b".\n"
 #: A line of more words than this closes the connection, as in gearmand: it is no admin tool that talks.
 MAX_WORDS = 5
+#: The commands that change something; where Settings.admin_from names networks they are taken from those alone.
+CHANGING = frozenset({b"cancel", b"create", b"drop", b"maxqueue", b"shutdown"})
+NOT_PERMITTED = b"ERR NOT_PERMITTED Commands+that+change+something+are+not+taken+from+this+address\r\n"
 
 _CONTROL = bytes.maketrans(bytes(range(32)) + b"\x7f", b"?" * 33)
 
@@ -53,9 +58,12 @@ class AdminCommands:
             peer.close()
             return
         word = words[0] if words else b""
-        handler = self._table.get(word.lower())
+        name = word.lower()
+        handler = self._table.get(name)
         if handler is None:
             peer.send(_unknown(word))
+        elif name in CHANGING and not _is_among(peer.address, self._lifecycle.settings.admin_from):
+            peer.send(NOT_PERMITTED)
         else:
             peer.send(handler(words))
 
@@ -161,6 +169,16 @@ class AdminCommands:
 def shown(name: bytes) -> bytes:
     """A name as one field of a line: control characters, which would forge fields and lines, become question marks."""
     return name.translate(_CONTROL)
+
+
+def _is_among(address: str, networks: Iterable[Network] | None) -> bool:
+    if networks is None:
+        return True
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
 
 
 def _limit(word: bytes) -> int:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
+    Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,7 @@ class Settings:
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: every connection gets WORK_EXCEPTION without asking for it.
     allow_shutdown: the admin command `shutdown` is there.
+    admin_from: the networks from which admin commands that change something are taken; None is from everywhere.
     version: what the admin command `version` answers.
     process_id: what the admin command `getpid` answers.
     log_level: what the admin command `verbose` answers.
@@ -26,6 +33,7 @@ class Settings:
     worker_wakeup: int = 0
     exceptions: bool = False
     allow_shutdown: bool = False
+    admin_from: tuple[Network, ...] | None = None
     version: str = "gearbridge"
     process_id: int = 0
     log_level: str = "INFO"

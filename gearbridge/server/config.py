@@ -25,6 +25,8 @@ class ServerConfig:
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
     allow_shutdown: let the admin command `shutdown` end the server, for whoever can connect.
+    admin_from: networks from which admin commands that change something are taken, with commas; '' is everywhere, and
+        none is nowhere.
     max_packet: largest packet taken.
     max_outbox: how much may wait for a connection that does not read; over it the connection is closed. 0 is twice
         the largest packet.
@@ -54,6 +56,7 @@ class ServerConfig:
     worker_wakeup: int = 0
     exceptions: bool = False
     allow_shutdown: bool = False
+    admin_from: str = ""
     max_packet: int = MAX_PACKET
     max_outbox: int = 0
     max_journal: int = MAX_PACKET

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gearbridge.stores.registry import store_for
 
 from . import logs
+from .access import networks
 from .daemon import detach
 from .process import limit_descriptors, pid_file, switch_user
 from .service import loop_factory, run
@@ -53,7 +54,8 @@ def launch(
 
     Raises ConfigurationError when it cannot start as told.
     """
-    store_for(config.store)  # a wrong URL is refused before anything happens
+    store_for(config.store)  # what is wrong is refused before anything happens
+    networks(config.admin_from)
     if process.user:
         _load_early()
     if process.file_descriptors:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -13,10 +12,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 from gearbridge.core.engine import Engine
-from gearbridge.core.settings import Settings
 from gearbridge.stores.registry import shown as store_shown
 from gearbridge.stores.registry import store_for
-from gearbridge.version import __version__
 
 from .claimer import Claimer
 from .committer import Committer
@@ -25,6 +22,7 @@ from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
 from .seldom import Seldom
+from .settings import settings_of
 from .sweeper import Sweeper
 from .tls import server_context
 
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Handles are numbered from the microseconds since this moment (2020-01-01), in seconds since 1970. A server would have
-#: to take a million jobs a second, all its life, for a number to be given again after a restart.
-NUMBER_EPOCH = 1_577_836_800
 #: Seconds after which Python lets the other thread run. The default of 5 ms, met several times in each commit, would
 #: keep every reply waiting while the event loop is busy.
 SWITCH_INTERVAL = 0.0005
@@ -80,18 +75,7 @@ class Service:
         self.max_packet = config.max_packet
         self.max_outbox = config.outbox_limit()
         self.flooded = Seldom(_log)
-        settings = Settings(
-            handle_prefix=config.prefix(),
-            first_number=int((time.time() - NUMBER_EPOCH) * 1_000_000),
-            job_retries=config.job_retries,
-            worker_wakeup=config.worker_wakeup,
-            exceptions=config.exceptions,
-            allow_shutdown=config.allow_shutdown,
-            version=f"gearbridge-{__version__}",
-            process_id=os.getpid(),
-            log_level=logging.getLevelName(_log.getEffectiveLevel()),
-        )
-        self.engine = Engine(settings, durable=store.abilities.durable)
+        self.engine = Engine(settings_of(config), durable=store.abilities.durable)
         self._store = store
         self._ready = ready
         self._committer = Committer(store, self._applied, config.store_patience)
