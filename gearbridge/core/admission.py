@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Operation, Put, StoredJob
+from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire.packets import error
 
-from .jobs import RUNNING, STORING, Job
+from .jobs import GONE, RUNNING, STORING, Job
 from .journal import Ticket
 from .queue import coalescing_key
 from .replies import created
+from .timing import sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .failures import Failure
     from .jobs import Function
     from .lifecycle import JobLifecycle
     from .peer import Peer
@@ -77,8 +79,9 @@ class Admission:
             return
         self._number += 1
         handle = self._handle % self._number
+        make = Job if function.added < function.sample_at else sample(queue, function, Job)
         # The function's own name, not this packet's copy of it: a million jobs share one.
-        job = Job(handle, function.name, payload, unique_key, priority, due, 0, reducer)
+        job = make(handle, function.name, payload, unique_key, priority, due, 0, reducer)
         if background:
             job.background = True
             if schedule is not None or self._lifecycle.durable:
@@ -108,7 +111,33 @@ class Admission:
         )
         job.background = True
         self._queue.add(function, job, coalescing_key(job.unique_key, job.payload))
+        function.restored += 1
         self._lifecycle.make_ready(function, job)
+
+    def repeat(self, peer: Peer, failure: Failure) -> bool:
+        """Do a failed job once more, under its own handle; the peer gets or is promised JOB_CREATED.
+
+        False, and nothing happens, when its payload is not here any more, when it is in the queue again, or when
+        another unfinished job has its unique key. The row of a job that SQL enqueued becomes the server's own, in one
+        commit group.
+        """
+        queue = self._queue
+        old = failure.job
+        function = queue.function(old.function)
+        key = coalescing_key(old.unique_key, old.payload)
+        if not failure.repeatable or old.handle in queue.jobs or key in function.uniques:
+            return False
+        job = Job(old.handle, function.name, old.payload, old.unique_key, old.priority, 0, 0, old.reducer)
+        job.background = True
+        queue.add(function, job, key)
+        self._lifecycle.failures.forget(failure)
+        if self._lifecycle.durable:
+            self._lifecycle.journal.end(Drop(job.handle))
+            self._store(peer, job)
+        else:
+            peer.send(created(job.handle))
+            self._lifecycle.make_ready(function, job)
+        return True
 
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
@@ -175,9 +204,10 @@ class Admission:
         if job.state == STORING:
             for client in job.clients or ():
                 client.awaited.pop(job.handle, None)  # its submit is answered with the error
-            self._queue.remove(job)
-        elif not job.clients and job.state != RUNNING:
-            self._queue.remove(job)
+        elif job.clients or job.state in {RUNNING, GONE}:
+            return
+        self._queue.functions[job.function].abandoned += 1
+        self._queue.remove(job)
 
 
 def _attach(peer: Peer, job: Job) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .jobs import EnqueuedJob
 from .queue import coalescing_key
+from .timing import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +42,8 @@ def take_in(lifecycle: JobLifecycle, jobs: Iterable[ClaimedJob]) -> None:
         if claimed.handle in queue.jobs:
             continue
         function = queue.function(claimed.function)
-        job = EnqueuedJob(claimed, function.name)
+        make = EnqueuedJob if function.added < function.sample_at else sample(queue, function, EnqueuedJob)
+        job = make(claimed, function.name)
         key = coalescing_key(job.unique_key, job.payload)
         # The table keeps its unique keys apart from those of jobs that came over a socket.
         queue.add(function, job, None if key in function.uniques else key)

@@ -2,6 +2,7 @@
 
 How a shell drives it, in this order for everything it reads:
 
+    engine.queue.now = now                 # so that the age of a job is known
     packets = parser.feed(data)
     engine.receive(peer, packets)          # or connect, disconnect, committed
     if engine.wants_tick: rearm(engine.tick(now, wall))
@@ -47,6 +48,7 @@ class Engine:
         self.lifecycle = JobLifecycle(settings, durable=durable)
         self._admission = Admission(self.lifecycle)
         self.journal = self.lifecycle.journal
+        self.queue = self.lifecycle.queue
         self.peers: dict[Peer, None] = {}  # in the order they connected
         self._dirty: list[Peer] = []
         self._exceptions = settings.exceptions
@@ -80,6 +82,11 @@ class Engine:
             self._admission.restore(job)
             count += 1
         return count
+
+    def repeat(self, peer: Peer, handle: bytes) -> bool:
+        """Do a job once more that failed lately; the peer gets or is promised JOB_CREATED. False: that cannot be."""
+        failure = self.lifecycle.failures.find(handle)
+        return failure is not None and self._admission.repeat(peer, failure)
 
     def rooms(self) -> dict[bytes, int]:
         """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .journal import Ticket
     from .peer import Peer
+    from .timing import Timing
 
 STORING = 0
 QUEUED = 1
@@ -39,7 +40,9 @@ TRANSITIONS: dict[int, frozenset[int]] = {
 class Job(StoredJob):
     """What is stored of a job, and what is only remembered while this process runs."""
 
-    __slots__ = ("background", "clients", "denominator", "numerator", "state", "ticket", "worker")
+    __slots__ = ("background", "clients", "denominator", "numerator", "since", "state", "ticket", "worker")
+
+    since: float  # when a worker could have it first, on the shell's clock; set with QUEUED
 
     def __init__(
         self,
@@ -115,9 +118,35 @@ UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
 
 
 class Function:
-    """One function's jobs that wait, and who could do them."""
+    """One function's jobs that wait, who could do them, and what became of its jobs so far.
 
-    __slots__ = ("claimed", "ghosts", "limits", "name", "ready", "running", "sleepers", "total", "uniques", "workers")
+    Nobody counts what was done, so that it costs nothing: it is what came, less all else. See `completed`.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "added",
+        "cancelled",
+        "claimed",
+        "failed",
+        "ghosts",
+        "limits",
+        "lost",
+        "name",
+        "put_back",
+        "ready",
+        "restored",
+        "running",
+        "sample_at",
+        "sleepers",
+        "timing",
+        "total",
+        "uniques",
+        "workers",
+    )
+
+    #: What `count_in` adds up.
+    COUNTS = ("added", "restored", "failed", "lost", "put_back", "cancelled", "abandoned")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
@@ -130,6 +159,30 @@ class Function:
         self.limits = [0, 0, 0]  # maxqueue by priority; 0 is unlimited
         self.workers: dict[Peer, int] = {}  # registered, with their timeout in milliseconds (0: none)
         self.sleepers: dict[Peer, None] = {}  # those of them asleep, in the order they fell asleep
+        self.added = 0  # jobs that ever came, from wherever
+        self.restored = 0  # of which from the store, at the start
+        self.failed = 0  # ended with a failure, for good
+        self.lost = 0  # times that a job came back because its worker was lost or took too long
+        self.put_back = 0  # failed attempts of jobs that SQL enqueued, whose rows will be claimed again
+        self.cancelled = 0
+        self.abandoned = 0  # nobody waited for them any more, or the store refused them
+        self.timing: Timing | None = None  # from the first sample on
+        self.sample_at = 0  # the next sample is the job that comes when so many have come
+
+    @property
+    def completed(self) -> int:
+        """How many jobs were done with success."""
+        return self.added - self.total - self.failed - self.put_back - self.cancelled - self.abandoned
+
+    def count_in(self, other: Function) -> None:
+        """Add another function's counts to this one's."""
+        for name in self.COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def oldest(self) -> float | None:
+        """Since when the job has waited that has waited longest, on the shell's clock; None when none waits."""
+        firsts = [job.since for priority in (0, 1, 2) if (job := self.first(priority)) is not None]
+        return min(firsts, default=None)
 
     def queued(self, priority: int) -> int:
         """How many jobs of this priority wait and may be taken."""

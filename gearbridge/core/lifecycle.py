@@ -13,6 +13,7 @@ from gearbridge.wire.packets import NOOP, response
 
 from .claims import CLAIM_AGAIN
 from .deadlines import Deadlines
+from .failures import Failures, failed_attempt
 from .jobs import RUNNING, EnqueuedJob, Function, Job
 from .journal import Journal
 from .queue import JobQueue
@@ -32,6 +33,7 @@ class JobLifecycle:
         self.durable = durable
         self.queue = JobQueue()
         self.journal = Journal()
+        self.failures = Failures()
         self.deadlines = Deadlines()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
         self.retiring = False  # what the store keeps is left to the next server
@@ -77,11 +79,17 @@ class JobLifecycle:
     def fail(self, job: Job, error: str) -> None:
         """End the job and tell its clients WORK_FAIL. One that SQL enqueued may be tried again, later."""
         tell(job, response(commands.WORK_FAIL, job.handle))
-        self.finish(job, job.failed(error) if isinstance(job, EnqueuedJob) else None)
+        self.finish(job, failed_attempt(self, job, error))
 
     def cancel(self, job: Job) -> None:
         """End the job and tell its clients WORK_FAIL; nobody tries it again."""
         tell(job, response(commands.WORK_FAIL, job.handle))
+        self.queue.functions[job.function].cancelled += 1
+        self.finish(job)
+
+    def abandon(self, job: Job) -> None:
+        """End a job that nobody waits for any more."""
+        self.queue.functions[job.function].abandoned += 1
         self.finish(job)
 
     def lose(self, job: Job) -> None:
@@ -92,7 +100,7 @@ class JobLifecycle:
         self.deadlines.cancel(job)
         job.attempts += 1
         if not job.background and not job.clients:
-            self.finish(job)  # nobody waits for it any more
+            self.abandon(job)
             return
         retries = self.settings.job_retries
         if isinstance(job, EnqueuedJob):
@@ -120,7 +128,7 @@ class JobLifecycle:
             # gearmand: discards a background job too when a foreground client that had joined it leaves. Here such a
             # job lives on: somebody was promised it.
             if not job.clients and not job.background and job.state != RUNNING:
-                self.finish(job)
+                self.abandon(job)
         peer.awaited.clear()
         self.forget_abilities(peer)
 

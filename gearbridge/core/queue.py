@@ -43,6 +43,8 @@ class JobQueue:
         self._due: list[tuple[int, int, Job]] = []  # heap of jobs whose time has not come
         self._serial = 0  # keeps jobs due in the same second in order
         self._forget_at = FORGET_AT
+        self.now = 0.0  # in seconds on a clock that never steps, as the shell tells it before what it has read
+        self.forgotten = Function(b"")  # the counts of functions that are not known any more
 
     def function(self, name: bytes) -> Function:
         """The function of this name, made known if it was not; others that are idle may be forgotten for it."""
@@ -68,6 +70,7 @@ class JobQueue:
         if key is not None:
             function.uniques[key] = job
         function.total += 1
+        function.added += 1
 
     def admit(self, function: Function, job: Job, key: object) -> bool:
         """`add` and `make_ready` in one, for a job that waits for no store: most of them, where there is none.
@@ -78,10 +81,12 @@ class JobQueue:
         if key is not None:
             function.uniques[key] = job
         function.total += 1
+        function.added += 1
         if job.due:
             self._serial += 1
             heappush(self._due, (job.due, self._serial, job))
             return False
+        job.since = self.now
         function.ready[job.priority].append(job)
         return True
 
@@ -92,6 +97,7 @@ class JobQueue:
             self._serial += 1
             heappush(self._due, (job.due, self._serial, job))
             return False
+        job.since = self.now
         function.ready[job.priority].append(job)
         return True
 
@@ -127,6 +133,8 @@ class JobQueue:
         job.state = QUEUED
         job.worker = None
         job.numerator = job.denominator = 0
+        job.since = self.now
+        function.lost += 1
         function.ready[job.priority].append(job)
 
     def withhold(self, job: Job) -> None:
@@ -155,13 +163,13 @@ class JobQueue:
 
     def drop_function(self, name: bytes) -> None:
         """Forget a function that has neither jobs nor workers."""
-        del self.functions[name]
+        self.forgotten.count_in(self.functions.pop(name))
 
     def _forget_idle(self) -> None:
         # gearmand: keeps every name it has ever heard, so names made up at random fill its memory; here: they are
         # forgotten when they are very many. The next look is when there are twice as many as are in use.
         for name in [name for name, function in self.functions.items() if function.idle()]:
-            del self.functions[name]
+            self.drop_function(name)
         self._forget_at = max(FORGET_AT, 2 * len(self.functions))
 
     def due_jobs(self, wall: float) -> list[Job]:
@@ -173,6 +181,7 @@ class JobQueue:
             if job.state != QUEUED:
                 continue
             job.due = 0
+            job.since = self.now
             self.functions[job.function].ready[job.priority].append(job)
             ready.append(job)
         return ready

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def tick(lifecycle: JobLifecycle, now: float, wall: float) -> float | None:
     """Do what is due; return in how many seconds something will be, None for never."""
     queue = lifecycle.queue
+    queue.now = now
     unplanned, lifecycle.unplanned = lifecycle.unplanned, []
     for job, schedule in unplanned:
         job.due = next_time(schedule, wall)

@@ -8,6 +8,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 
 from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
+from .failures import failed_attempt
 from .jobs import EnqueuedJob
 from .replies import tell
 
@@ -197,7 +198,7 @@ class WorkerCommands:
                 client.send(response(commands.WORK_FAIL, handle))
         peer.excepted = handle
         error = args[1].decode("utf-8", "backslashreplace")
-        self._lifecycle.finish(job, job.failed(error) if isinstance(job, EnqueuedJob) else None)
+        self._lifecycle.finish(job, failed_attempt(self._lifecycle, job, error))
 
 
 def assign_job(job: Job) -> bytes:

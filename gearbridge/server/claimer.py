@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,6 +103,7 @@ class Claimer:
         """Claim once; where nothing is to be had, see to it that we hear of the next job, and wait."""
         jobs = await self._claim(rooms)
         if jobs:
+            self._engine.queue.now = time.monotonic()
             self._engine.claimed(jobs)
             self._flush()
             self._found += 1

@@ -1,11 +1,13 @@
 """One socket: bytes into the parser and the engine, a peer's outbox out again. It knows no packet.
 
-No task, await, clock or log call per packet; one write per peer for everything that one read caused.
+No task, await, clock or log call per packet; one look at the clock per read, and one write per peer for everything that
+one read caused.
 """
 
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
 from gearbridge.wire.parser import PacketParser
@@ -41,7 +43,18 @@ class Shell(Protocol):
 class Connection(asyncio.Protocol):
     """The asyncio side of one peer."""
 
-    __slots__ = ("_paused_for", "_receive", "feed", "heard", "parser", "peer", "quiet_since", "shell", "transport")
+    __slots__ = (
+        "_paused_for",
+        "_queue",
+        "_receive",
+        "feed",
+        "heard",
+        "parser",
+        "peer",
+        "quiet_since",
+        "shell",
+        "transport",
+    )
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
@@ -50,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.heard = True  # something, since the sweeper last looked
         self.quiet_since = 0.0  # the sweeper's
         self._receive = shell.engine.receive
+        self._queue = shell.engine.queue
         self.transport: asyncio.Transport
         self.peer: Peer
         self._paused_for: set[str] = set()
@@ -70,6 +84,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
+        self._queue.now = monotonic()
         self._receive(self.peer, self.feed(data))
         self.shell.flush(self)
 

@@ -188,6 +188,7 @@ class Service:
     def _committed(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
         if errors:
             _log.error("%d background jobs were refused: %s", len(errors), next(iter(errors.values())))
+        self.engine.queue.now = time.monotonic()
         self.engine.committed(group, errors)
         self._committing = bool(self.engine.journal)
         if self._committing:
@@ -217,6 +218,7 @@ class Service:
     # Start and stop.
 
     def _replay(self) -> None:
+        self.engine.queue.now = time.monotonic()
         gc.disable()  # jobs are all that is made meanwhile, and none of them is garbage
         try:
             count = self.engine.restore(self._store.replay())

@@ -80,6 +80,7 @@ class Books:
         for function in queue.functions.values():
             mine = [job for job in queue.jobs.values() if job.function == function.name]
             assert function.total == len(mine)
+            assert function.completed >= 0
             assert function.running == sum(job.state == RUNNING for job in mine)
             assert set(function.uniques.values()) <= set(mine)
             assert set(function.sleepers) <= set(function.workers) <= live
