@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from gearbridge.core.timing import Histogram
 from gearbridge.errors import StoreError, StoreUnavailable
 from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry
 
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 #: Seconds between two tries: the first, and the longest, to which they double.
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
+#: Upper bounds for counting commit groups by their operations.
+GROUP_SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
 
 def apply_group(store: Store, kept: list[Operation], group: Sequence[Operation]) -> Outcome:
@@ -117,11 +120,14 @@ class Committer:
     """Owns the thread. `done` is called in that thread with each group and its failed Puts.
 
     `patience` is how many seconds a group waits for a store that cannot be reached before its jobs are refused.
-    `trouble` says why the store cannot be reached, and is None while it can.
+    `trouble` says why the store cannot be reached, and is None while it can. `sizes` and `seconds` count the groups by
+    their operations and by how long they took, tries again included.
     """
 
     def __init__(self, store: Store, done: Applied, patience: float) -> None:
         self.trouble: str | None = None
+        self.sizes = Histogram(GROUP_SIZES)
+        self.seconds = Histogram()
         self._store = store
         self._done = done
         self._patience = patience
@@ -130,6 +136,11 @@ class Committer:
         self._stopping = threading.Event()
         self._trouble_since = 0.0
         self._thread = threading.Thread(target=self._run, name="committer")
+
+    @property
+    def kept(self) -> int:
+        """How many ends and attempts could not be written so far and will be tried again."""
+        return len(self._kept)
 
     def start(self) -> None:
         """Begin to take groups."""
@@ -162,7 +173,10 @@ class Committer:
                 continue
             errors: dict[int, str] = {}
             if group or self._kept:
+                begin = time.monotonic()
                 self._kept, errors = self._apply(group or ())
+                self.seconds.observe(time.monotonic() - begin)
+                self.sizes.observe(len(group or ()))
             if group is None:
                 return
             if group:

@@ -15,12 +15,13 @@ from . import logs
 from .access import networks
 from .daemon import detach
 from .process import limit_descriptors, pid_file, switch_user
-from .service import loop_factory, run
+from .service import loop_factory, nothing, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .config import ServerConfig
+    from .service import Beside
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +49,15 @@ class ProcessOptions:
 
 
 def launch(
-    config: ServerConfig, process: ProcessOptions, announce: Callable[[str], None], notes: Iterable[str] = ()
+    config: ServerConfig,
+    process: ProcessOptions,
+    announce: Callable[[str], None],
+    notes: Iterable[str] = (),
+    beside: Beside = nothing,
 ) -> None:
     """Serve as told until a signal ends it. `notes` go to the log; `announce` gets one line when the server answers.
 
+    `beside` is what else runs in the server's event loop.
     Raises ConfigurationError when it cannot start as told.
     """
     store_for(config.store)  # what is wrong is refused before anything happens
@@ -74,7 +80,7 @@ def launch(
             if detached is not None:
                 detached()
 
-        run(config, ready)
+        run(config, ready, beside)
 
 
 def _load_early() -> None:

@@ -8,8 +8,8 @@ import logging
 import signal
 import sys
 import time
-from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from contextlib import AbstractAsyncContextManager, closing, nullcontext
+from typing import TYPE_CHECKING, Any, cast
 
 from gearbridge.core.engine import Engine
 from gearbridge.stores.registry import shown as store_shown
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .config import ServerConfig
     from .connection import Connection
 
+    Beside = Callable[["Service"], AbstractAsyncContextManager[Any]]
+
 _log = logging.getLogger(__name__)
 
 #: Seconds after which Python lets the other thread run. The default of 5 ms, met several times in each commit, would
@@ -51,25 +53,35 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACEFUL_SIGNAL = signal.SIGUSR1
 
 
-def run(config: ServerConfig, ready: Callable[[str], None]) -> None:
+def nothing(_service: Service) -> AbstractAsyncContextManager[None]:
+    """Nothing runs beside the server."""
+    return nullcontext()
+
+
+def run(config: ServerConfig, ready: Callable[[str], None], beside: Beside = nothing) -> None:
     """Serve until SIGTERM or SIGINT, or after SIGUSR1 until the jobs in hand are done.
 
-    `ready` is called once it serves, with a line that says where. Raises ConfigurationError when the server cannot
-    start as told.
+    `ready` is called once it serves, with a line that says where. `beside` is what else runs in its event loop while it
+    serves, entered before and left when it stops. Raises ConfigurationError when the server cannot start as told.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     tls = server_context(config)
     with closing(store_for(config.store)) as store:
         store.open()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(Service(config, store, tls, ready).serve())
+            runner.run(Service(config, store, tls, ready, beside).serve())
 
 
 class Service:
     """The shell around one engine."""
 
     def __init__(
-        self, config: ServerConfig, store: Store, tls: ssl.SSLContext | None, ready: Callable[[str], None]
+        self,
+        config: ServerConfig,
+        store: Store,
+        tls: ssl.SSLContext | None,
+        ready: Callable[[str], None],
+        beside: Beside = nothing,
     ) -> None:
         self.config = config
         self.max_packet = config.max_packet
@@ -78,6 +90,7 @@ class Service:
         self.engine = Engine(settings_of(config), durable=store.abilities.durable)
         self._store = store
         self._ready = ready
+        self._beside = beside
         self._committer = Committer(store, self._applied, config.store_patience)
         self._claimer: Claimer | None = None
         self._committing = False
@@ -108,11 +121,12 @@ class Service:
             self._claimer.start()
         try:
             await self._entrance.open(sockets)
-            self._announce(sockets)
-            self._tick()
-            self._sweeper.start()
-            await self._stop.wait()
-            self._entrance.close()
+            async with self._beside(self):
+                self._announce(sockets)
+                self._tick()
+                self._sweeper.start()
+                await self._stop.wait()
+                self._entrance.close()
         finally:
             await self._drain()
 
@@ -128,6 +142,18 @@ class Service:
             self._entrance.close()
             self.engine.retire()
         self.flush()
+
+    # What watchers ask of the service.
+
+    @property
+    def committer(self) -> Committer:
+        """Who writes to the store, and knows how that goes."""
+        return self._committer
+
+    @property
+    def retiring(self) -> bool:
+        """Whether it takes no more connections and ends when the jobs in hand are done."""
+        return self._retiring
 
     # What connections ask of the service.
 
