@@ -28,6 +28,7 @@ FLOORS = {
     "moving": 3,
     "extension": 4,
     "sqlite": 4,
+    "dashboard": 4,
     "bench": 4,
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,

@@ -12,14 +12,19 @@ from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.server.logs import LEVELS
 from gearbridge.server.tls import CLIENT_CERTIFICATES
+from gearbridge.server.service import nothing
 from gearbridge.stores.registry import FORMS
 
 from .gearmand.mapping import check, plan
 from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
+from .http import http_config, http_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gearbridge.dashboard.serving import HttpConfig
+    from gearbridge.server.service import Beside
 
     from .gearmand.mapping import Values
 
@@ -148,6 +153,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default="INFO",
     help="What is logged: this and what is graver.",
 )
+@http_options
 @gearmand_options
 @click.option(
     "--ssl-client-certificate",
@@ -175,7 +181,9 @@ def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
       gearbridge server                                  jobs in memory, on localhost port 4730
       gearbridge server --store sqlite:///jobs.db        background jobs survive a crash
       gearbridge server --ssl --ssl-certificate server.pem --ssl-key server.key
+      gearbridge server --http 127.0.0.1:8080            with a dashboard in the browser
     """
+    beside = _beside(http_config(options))
     values, notes = _gearmand_values(ctx, options)
     check(values)
     if "queue-type" in values and _is_given(ctx, "store"):
@@ -183,7 +191,17 @@ def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
     told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper()))
     if values.get("check-args"):
         return
-    launch(told.config, told.process, _say, (*notes, *told.notes))
+    launch(told.config, told.process, _say, (*notes, *told.notes), beside)
+
+
+def _beside(http: HttpConfig | None) -> Beside:
+    """What runs in the server's event loop beside it."""
+    if http is None:
+        return nothing
+    from gearbridge.dashboard.server_view import ServerView  # noqa: PLC0415  as in http_config
+    from gearbridge.dashboard.serving import served  # noqa: PLC0415
+
+    return lambda service: served(ServerView(service), http, _say)
 
 
 def _gearmand_values(ctx: click.Context, options: dict[str, Any]) -> tuple[Values, list[str]]:

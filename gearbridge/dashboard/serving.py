@@ -1,0 +1,140 @@
+"""Serving the application inside a running event loop, and who may listen where."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from gearbridge.errors import ConfigurationError
+from gearbridge.server.listening import listen, shown
+
+from .access import is_loopback
+from .app import application
+from .board import Board
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+    from socket import socket
+
+    from starlette.types import ASGIApp
+
+    from .seen import Seen
+
+#: Connections that may be open at once; more are answered with 503.
+MOST_CONNECTIONS = 256
+#: Seconds that answers have to end when the server stops.
+_CLOSE_TIMEOUT = 1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HttpConfig:
+    """host, port: where to listen; port 0 takes a free one.
+    token: what whoever asks has to show; None: nothing.
+    certificate, key: files for TLS, PEM; the key may be in the certificate's file.
+    client_ca: file of the authorities whose certificates clients must show; '' asks for none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str | None = None
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+    def check(self) -> None:
+        """Raises ConfigurationError where strangers could reach it, or TLS is told by halves."""
+        if (self.key or self.client_ca) and not self.certificate:
+            raise ConfigurationError("--http-key and --http-client-ca need --http-certificate")
+        if not self.token and not self.client_ca and not is_loopback(self.host):
+            raise ConfigurationError(
+                f"--http on {self.host or 'all interfaces'} would let anyone see and cancel jobs: give --http-token-file "
+                "(or --http-token), or --http-client-ca, or listen on 127.0.0.1"
+            )
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """HOST:PORT, [HOST]:PORT, :PORT for all interfaces, or a PORT on 127.0.0.1. Raises ConfigurationError."""
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ConfigurationError(f"{text!r} is not HOST:PORT")
+    return (host.removeprefix("[").removesuffix("]"), int(port)) if colon else ("127.0.0.1", int(port))
+
+
+class _Beside(uvicorn.Server):
+    """uvicorn, without its signal handlers: signals are the job server's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def served(seen: Seen, config: HttpConfig, announce: Callable[[str], None]) -> AsyncIterator[str]:
+    """Serve while the block runs; gives the URL. `announce` gets a line that says where.
+
+    Raises ConfigurationError when it cannot listen as told.
+    """
+    config.check()
+    board = Board(seen)
+    app = application(board, config.token, [name for name in (config.host, os.uname().nodename) if name])
+    context = _tls(config)
+    sockets = listen(config.host, config.port, 128)
+    url = f"{'https' if context else 'http'}://{shown(sockets[0])}/"
+    announce(f"gearbridge dashboard on {url}")
+    remembering = asyncio.create_task(board.remember())
+    try:
+        async with listening(app, sockets, context):
+            yield url
+    finally:
+        remembering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await remembering
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp, sockets: list[socket], context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+    """Serve an application on these sockets while the block runs."""
+    server = _Beside(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_CLOSE_TIMEOUT,
+            ssl_context_factory=(lambda _config, _default: context) if context else None,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _tls(config: HttpConfig) -> ssl.SSLContext | None:
+    if not config.certificate:
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(config.certificate, config.key or None)
+        if config.client_ca:
+            context.load_verify_locations(config.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:
+        raise ConfigurationError(f"the certificate, key or CA of --http cannot be used: {error}") from error
+    return context
