@@ -26,8 +26,8 @@ def http_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--http",
                 metavar="HOST:PORT",
-                help="Serve the dashboard, /metrics, /healthz, /readyz and a JSON API here; off by default. Anything but "
-                "loopback needs a token or a client CA.",
+                help="Serve the dashboard, /metrics, /healthz, /readyz and a JSON API here; off by default. Anything "
+                "but loopback needs a token or a client CA.",
             ),
             click.option(
                 "--http-token",

@@ -1,4 +1,4 @@
-"""The JSON API. Names and payloads that are no UTF-8 are written with \\xNN, and as base64 beside it where they matter."""
+"""The JSON API. What is no UTF-8 is written with \\xNN, and results as base64 beside it."""
 
 from __future__ import annotations
 

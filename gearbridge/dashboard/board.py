@@ -1,5 +1,7 @@
-"""One reading for all who watch, and the last two minutes of it. However many functions and viewers there are, reading
-takes a small part of the event loop's time."""
+"""One reading for all who watch, and the last two minutes of it.
+
+However many functions and viewers there are, reading takes a small part of the event loop's time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .text import shown
@@ -107,12 +110,12 @@ class Board:
     def sparks(self, name: bytes) -> tuple[list[int], list[int]]:
         """The last points of a function: jobs that waited, and jobs completed in each step."""
         points = list(self._history.get(name, ()))
-        return [waiting for waiting, _ in points], [b[1] - a[1] for a, b in zip(points, points[1:], strict=False)]
+        return [waiting for waiting, _ in points], [b[1] - a[1] for a, b in pairwise(points)]
 
     def throughput(self) -> list[float]:
         """Jobs completed a second by all functions, in each step."""
         points = list(self._throughput)
-        return [max(0, b - a) / PAUSE for a, b in zip(points, points[1:], strict=False)]
+        return [max(0, b - a) / PAUSE for a, b in pairwise(points)]
 
     def _add_point(self) -> None:
         history = self._history

@@ -47,7 +47,7 @@ METRICS = {
     "gearbridge_jobs_failed_total": (("function",), "Jobs that failed for good."),
     "gearbridge_jobs_retried_total": (
         ("function",),
-        "Attempts that were lost with a worker, or failed, and are made again.",
+        "Attempts that are made again: lost with a worker, or failed.",
     ),
     "gearbridge_jobs_cancelled_total": (("function",), "Jobs that an administrator ended."),
     "gearbridge_jobs_abandoned_total": (("function",), "Jobs that nobody waited for any more, or the store refused."),
@@ -130,7 +130,7 @@ def _by_function(functions: Sequence[FunctionSeen]) -> Iterable[Metric]:
         for priority, count in zip(_PRIORITIES, one.queued, strict=True):
             queued.add_metric([name, priority], count)
     yield queued
-    fields = {
+    fields: dict[str, list[float]] = {
         "gearbridge_jobs_later": [one.later for one in functions],
         "gearbridge_jobs_running": [one.running for one in functions],
         "gearbridge_workers": [one.workers for one in functions],
@@ -154,7 +154,6 @@ def _sum(functions: Sequence[FunctionSeen]) -> FunctionSeen:
     """Many functions as one without a name. Its oldest job is the oldest of all."""
     ages = [one.oldest for one in functions if one.oldest is not None]
     high, normal, low = (sum(one.queued[priority] for one in functions) for priority in (0, 1, 2))
-    counts = zip(*(one[6:] for one in functions), strict=True)
     return FunctionSeen(
         b"",
         (high, normal, low),
@@ -162,7 +161,12 @@ def _sum(functions: Sequence[FunctionSeen]) -> FunctionSeen:
         sum(one.running for one in functions),
         sum(one.workers for one in functions),
         max(ages, default=None),
-        *map(sum, counts),
+        sum(one.submitted for one in functions),
+        sum(one.completed for one in functions),
+        sum(one.failed for one in functions),
+        sum(one.retried for one in functions),
+        sum(one.cancelled for one in functions),
+        sum(one.abandoned for one in functions),
     )
 
 

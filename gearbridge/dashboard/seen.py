@@ -68,7 +68,7 @@ class FailureSeen(NamedTuple):
 
 
 class StoreSeen(NamedTuple):
-    """The store. `trouble` says why it cannot be reached, None while it can; `kept` counts ends it could not take yet."""
+    """The store. `trouble`: why it cannot be reached, None while it can. `kept`: ends that it could not take yet."""
 
     where: str
     durable: bool

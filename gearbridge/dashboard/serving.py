@@ -56,8 +56,8 @@ class HttpConfig:
             raise ConfigurationError("--http-key and --http-client-ca need --http-certificate")
         if not self.token and not self.client_ca and not is_loopback(self.host):
             raise ConfigurationError(
-                f"--http on {self.host or 'all interfaces'} would let anyone see and cancel jobs: give --http-token-file "
-                "(or --http-token), or --http-client-ca, or listen on 127.0.0.1"
+                f"--http on {self.host or 'all interfaces'} would let anyone see and cancel jobs: give "
+                "--http-token-file (or --http-token), or --http-client-ca, or listen on 127.0.0.1"
             )
 
 
