@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.stores.registry import store_for
 
-from . import logs
+from . import logs, notify
 from .access import networks
 from .daemon import detach
 from .process import limit_descriptors, pid_file, switch_user
@@ -77,6 +77,7 @@ def launch(
 
         def ready(line: str) -> None:
             announce(line)
+            notify.ready(line)
             if detached is not None:
                 detached()
 

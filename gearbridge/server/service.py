@@ -15,6 +15,7 @@ from gearbridge.core.engine import Engine
 from gearbridge.stores.registry import shown as store_shown
 from gearbridge.stores.registry import store_for
 
+from . import notify
 from .claimer import Claimer
 from .committer import Committer
 from .door import Door
@@ -112,7 +113,7 @@ class Service:
         sockets = self._entrance.sockets()
         for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._read_anew)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
         self._committer.start()
         if self._store.abilities.claimable:
@@ -134,10 +135,17 @@ class Service:
         """End soon: write what was taken in, and close. What runs is done again by the next server."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Open anew what another program may have moved away or renewed: the log file, the certificate."""
+        with notify.reloading():
+            reopen()
+            self._entrance.reload()
+
     def stop_gracefully(self) -> None:
         """Take no more connections; end when no job runs here, and none waits that would be lost."""
         if not self._retiring:
             self._retiring = True
+            notify.stopping()
             _log.info("stopping when the jobs in hand are done")
             self._entrance.close()
             self.engine.retire()
@@ -256,10 +264,6 @@ class Service:
         if count:
             _log.info("jobs back from the store: %d", count)
 
-    def _read_anew(self) -> None:
-        reopen()
-        self._entrance.reload()
-
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets) + (" (TLS)" if self.config.ssl_certificate else "")
         kept = (
@@ -271,6 +275,7 @@ class Service:
 
     async def _drain(self) -> None:
         """Take nothing more in, have the store write what is left, let replies out, close."""
+        notify.stopping()
         self._sweeper.stop()
         for connection in self._connections:
             connection.pause("stopping")
