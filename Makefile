@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-postgres test lint format bench soak packages venv clean
+.PHONY: help demo demo-postgres test lint format docs bench soak packages venv clean
 .DELETE_ON_ERROR:
 
 help: ## Tell what there is to do
@@ -29,6 +29,10 @@ lint: $(VENV)/.dev ## Check style and types
 format: $(VENV)/.dev ## Write the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## Make the site of docs/ in build/docs, and fail where a link leads nowhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file .ci/mkdocs.yml
+	@echo "The site is at build/docs/index.html"
 
 bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and, beside it, of gearmand and other queues
 	$(BIN)/python -m tests.bench.versus_gearmand
@@ -57,10 +61,10 @@ $(VENV)/.demo: pyproject.toml .ci/venv
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml .ci/venv
-	@.ci/venv $(VENV) demo,dev
+	@.ci/venv $(VENV) demo,dev,docs
 	@touch $(VENV)/.demo $@
 
 $(VENV)/.bench: $(VENV)/.dev tests/bench/peers/node/package-lock.json
-	@.ci/venv $(VENV) demo,dev,bench
+	@.ci/venv $(VENV) demo,dev,docs,bench
 	@npm ci --prefix tests/bench/peers/node --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $(VENV)/.demo $(VENV)/.dev $@
