@@ -10,6 +10,7 @@ import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from .base import Abilities
 from .rows import SETTLED
 from .schema import WAITING, job
 from .table import TableStore
@@ -31,6 +32,11 @@ class BulkTableStore(TableStore):
 
     #: The statement that begins a transaction.
     begin: ClassVar[str] = "BEGIN"
+
+    @property
+    def abilities(self) -> Abilities:
+        """Durable and transactional, and each keeps a second server out in its own way."""
+        return Abilities(durable=True, transactional=True, claimable=True)
 
     @abstractmethod
     def _inserts(self, rows: list[Row]) -> Iterator[Statement]:

@@ -3,7 +3,8 @@
 Rules of this file:
 1. A reply belongs to the command at the same place in the pipeline: after any failure the connection is closed, so
    that no reply is ever taken for another one's.
-2. So many commands are sent before their replies are read that the replies fit into any socket buffer.
+2. Only so many commands are sent before their replies are read that the replies fit into any socket buffer, and only
+   so many bytes that the time for an answer is none for a flood of data.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from gearbridge.errors import StoreError, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Commands sent before their replies are read; keys asked for at a time; seconds for an answer.
+    #: Verb, key, and the value to write, for verbs that write one.
+    Command = tuple[bytes, bytes, bytes | None]
+
+#: Commands and bytes sent before replies are read; keys asked for at a time; seconds for an answer.
 _COMMANDS = 256
+_BYTES = 1 << 20
 _KEYS = 100
 _TIMEOUT = 10.0
 _LISTED = re.compile(rb"key=(\S+) ")
@@ -30,8 +35,10 @@ _VALUE = re.compile(rb"VALUE (\S+) \d+ (\d+)\r\n")
 class MemcachedConnection:
     """Connects when it is first needed, and again after a failure. Raises StoreUnavailable where it cannot."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, commands: int = _COMMANDS) -> None:
+        """`commands` is how many are sent before their replies are read."""
         self._place = (host, port)
+        self._commands = commands
         self._socket: socket.socket | None = None
         self._answers: IO[bytes] | None = None
 
@@ -48,14 +55,20 @@ class MemcachedConnection:
                     one.close()
         self._socket = self._answers = None
 
-    def pipeline(self, commands: Sequence[bytes]) -> list[bytes]:
-        """Send the commands; the reply line of each, without its end. They are done in order."""
-        replies: list[bytes] = []
-        for start in range(0, len(commands), _COMMANDS):
-            part = commands[start : start + _COMMANDS]
-            with self._talking(b"".join(part)):
-                replies.extend(self._line() for _ in part)
-        return replies
+    def pipeline(self, commands: Sequence[Command]) -> Iterator[list[tuple[Command, bytes]]]:
+        """Send the commands, in order; some at a time with the reply line of each, without its end."""
+        part: list[Command] = []
+        request: list[bytes] = []
+        size = 0
+        for index, command in enumerate(commands):
+            part.append(command)
+            request.append(_request(command))
+            size += len(request[-1])
+            if len(part) == self._commands or size >= _BYTES or index == len(commands) - 1:
+                with self._talking(b"".join(request)):
+                    replies = [(one, self._line()) for one in part]
+                yield replies
+                part, request, size = [], [], 0
 
     def values(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """Key and value of those that are there. Read to the end before the next command."""
@@ -123,6 +136,11 @@ class MemcachedConnection:
         if len(data) != size + 2:
             raise EOFError("it closed the connection")
         return data[:-2]
+
+
+def _request(command: Command) -> bytes:
+    verb, key, value = command
+    return b"%b %b\r\n" % (verb, key) if value is None else b"%b %b 0 0 %d\r\n%b\r\n" % (verb, key, len(value), value)
 
 
 def _text(line: bytes) -> str:

@@ -2,7 +2,8 @@
 
 Rules of this file:
 1. The key is made of the handle only, printable, and at most 250 bytes, whatever the handle is.
-2. Function, unique key and all else are in the value, so no name can break a command.
+2. Function, unique key and all else are in the value, so no name can break a command. The handle is there too: a value
+   that is not under its own handle's key is none of ours.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ def value_of(job: StoredJob, place: int, attempts: int | None = None) -> bytes:
     return b"".join((head, *names, job.payload))
 
 
-def job_of(value: bytes) -> tuple[int, StoredJob]:
-    """Place and job of a value. Raises StoreError for a value that is none."""
+def job_of(value: bytes) -> tuple[int, StoredJob] | None:
+    """Place and job of a value; None for a value that is no job, or one of another format than this one."""
     if len(value) < _HEAD.size or value[0] != _FORMAT:
-        raise StoreError(f"a value of another format than {_FORMAT} is under this prefix: {value[:20]!r}")
+        return None
     _, place, attempts, due, priority, *lengths = _HEAD.unpack_from(value)
+    if len(value) < _HEAD.size + sum(lengths):
+        return None
     names, start = [], _HEAD.size
     for length in lengths:
         names.append(value[start : start + length])

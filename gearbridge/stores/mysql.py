@@ -57,12 +57,7 @@ class MySQLStore(BulkTableStore):
         return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
 
     def _create_engine(self, url: URL) -> Engine:
-        return create_engine(
-            url.set(drivername=f"{url.get_backend_name()}+pymysql"),
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            connect_args={**_TIMEOUTS, "charset": "utf8mb4", "init_command": "SET sql_mode = 'TRADITIONAL'"},
-        )
+        return engine_of(url)
 
     def _take(self, connection: Connection) -> None:
         if connection.execute(_TAKE).scalar() != 1:
@@ -70,8 +65,7 @@ class MySQLStore(BulkTableStore):
         flush, packet = connection.execute(
             text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@SESSION.max_allowed_packet")
         ).one()
-        if flush != 1:
-            _log.warning("innodb_flush_log_at_trx_commit is %s here: a crash can lose acknowledged jobs", flush)
+        warn_of_lazy_commits(str(flush))
         # Escaping may double a payload that is nothing but quotes and backslashes.
         self._max_payload = max(0, (packet - _OVERHEAD) // 2)
 
@@ -111,9 +105,24 @@ class MySQLStore(BulkTableStore):
     def _demand_room(self, content: bytes, kind: str) -> None:
         if self._max_payload is not None and len(content) > self._max_payload:
             raise StoreError(
-                f"the {kind} of {len(content)} bytes is over {self._max_payload}, "
-                "which is what this database's max_allowed_packet has room for"
+                f"{kind} of {len(content)} bytes; this database's max_allowed_packet allows {self._max_payload} at most"
             )
 
     def _statement_size(self) -> int:
         return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)
+
+
+def engine_of(url: URL) -> Engine:
+    """What makes connections to this database: in autocommit, strict, and never waiting for ever."""
+    return create_engine(
+        url.set(drivername=f"{url.get_backend_name()}+pymysql"),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={**_TIMEOUTS, "charset": "utf8mb4", "init_command": "SET sql_mode = 'TRADITIONAL'"},
+    )
+
+
+def warn_of_lazy_commits(flush: str) -> None:
+    """Say so in the log where innodb_flush_log_at_trx_commit is not 1."""
+    if flush != "1":
+        _log.warning("innodb_flush_log_at_trx_commit is %s here: a crash can lose acknowledged jobs", flush)

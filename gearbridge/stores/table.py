@@ -79,8 +79,8 @@ class TableStore:
 
     @property
     def abilities(self) -> Abilities:
-        """Durable, and a group is one transaction."""
-        return Abilities(durable=True, transactional=True, claimable=True)
+        """Durable, and a group is one transaction. Nothing here keeps a second server out of the table."""
+        return Abilities(durable=True, transactional=True, claimable=True, exclusive=False)
 
     def open(self) -> None:
         """Connect, and create the tables or check their version."""
@@ -223,9 +223,7 @@ class TableStore:
     def _disconnect(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with contextlib.suppress(SQLAlchemyError):  # it may be broken already
-                connection.invalidate()
-            connection.close()
+            discard(connection)
 
     @contextlib.contextmanager
     def _errors_told(self) -> Iterator[None]:
@@ -255,6 +253,13 @@ class TableStore:
 
     def _shown_url(self) -> str:
         return self._url.render_as_string(hide_password=True)
+
+
+def discard(connection: Connection) -> None:
+    """Disconnect, from a server that may be gone."""
+    with contextlib.suppress(SQLAlchemyError):  # it may be broken already
+        connection.invalidate()
+    connection.close()
 
 
 def reason(error: Exception) -> str:

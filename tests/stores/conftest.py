@@ -1,4 +1,4 @@
-"""The contract suite runs over every kind of table store."""
+"""Places where stores keep their jobs: one of every kind for the contract suite, job tables for all else."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures.postgres import make_database
-
-from .place import DRIVERS, Place
+from .place import DRIVERS, make_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,25 +14,19 @@ if TYPE_CHECKING:
 
     from gearbridge.stores.base import Store
 
+    from .place import Place
+
 
 @pytest.fixture(params=list(DRIVERS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Where a store keeps its jobs."""
-    return _make(request, str(request.param), tmp_path / "jobs.db")
+    """Where a store keeps its jobs. A module may have a fixture of its own, for other kinds."""
+    return make_place(request, str(request.param), tmp_path / "jobs.db")
 
 
 @pytest.fixture
 def fresh_place(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Place:
     """Another one of the same kind."""
-    return _make(request, place.kind, tmp_path / "more.db")
-
-
-def _make(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
-    if kind == "postgresql":
-        return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
-    if kind == "mariadb":
-        return Place(kind, request.getfixturevalue("mariadb").make_database())
-    return Place(kind, f"sqlite:///{path}")
+    return make_place(request, place.kind, tmp_path / "more.db")
 
 
 @pytest.fixture

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from gearbridge.stores.memcached_connection import MemcachedConnection
 from gearbridge.stores.registry import store_for
 from gearbridge.stores.table import TableStore
+from tests.fixtures.postgres import make_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    import pytest
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL
 
@@ -57,5 +63,31 @@ class Place:
             yield connection
         engine.dispose()
 
+    def set_item(self, name: bytes, value: bytes) -> None:
+        """Keep an item under the store's prefix, behind its back."""
+        parts = urlsplit(self.url)
+        assert parts.hostname
+        assert parts.port
+        connection = MemcachedConnection(parts.hostname, parts.port)
+        key = b"%b:%b" % (parts.path.strip("/").encode(), name)
+        for part in connection.pipeline([(b"set", key, value)]):
+            assert [reply for _, reply in part] == [b"STORED"]
+        connection.close()
 
+
+#: Kinds of places whose store keeps items behind memcached's protocol, and of those that keep rows of a job table.
+ITEMS = ("memcached",)
 DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
+
+_prefixes = count(1)
+
+
+def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
+    """A place of this kind in which nothing is yet; `path` is a file for those that need one."""
+    if kind == "postgresql":
+        return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
+    if kind == "mariadb":
+        return Place(kind, request.getfixturevalue("mariadb").make_database())
+    if kind == "memcached":
+        return Place(kind, request.getfixturevalue("memcached").url(f"test{next(_prefixes)}"))
+    return Place(kind, f"sqlite:///{path}")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from gearbridge.errors import ConfigurationError, StoreUnavailable
 from gearbridge.records import Put, StoredJob
-from gearbridge.stores.memory import MemoryStore
 from gearbridge.stores.names import from_text, to_text
 from gearbridge.stores.registry import store_for
 
@@ -72,16 +71,6 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
 def test_what_is_no_store_url_is_said_with_what_is(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a store URL"):
         store_for(url)
-
-
-def test_memory_keeps_nothing_and_says_so() -> None:
-    store = store_for("memory:")
-    assert isinstance(store, MemoryStore)
-    assert not store.abilities.durable
-    store.open()
-    store.apply([Put(StoredJob(b"H:1", b"f", b""))])
-    assert list(store.replay()) == []
-    store.close()
 
 
 @given(st.binary(max_size=40))
