@@ -11,12 +11,19 @@ _MADE = {
     "managed": script.managed_script,
     "mysql": script.mysql_script,
     "sqlite": script.sqlite_script,
+    "innodb-memcached": script.innodb_memcached_script,
 }
 
 
 @click.command("script")
 @click.option("--managed", "kind", flag_value="managed", help="PostgreSQL without PL/Python and without a superuser.")
 @click.option("--mysql", "kind", flag_value="mysql", help="MySQL 5.7 or later, or MariaDB.")
+@click.option(
+    "--innodb-memcached",
+    "kind",
+    flag_value="innodb-memcached",
+    help="MySQL 5.6 to 8.2 with the plugin daemon_memcached: the table and its container.",
+)
 @click.option("--sqlite", "kind", flag_value="sqlite", help="SQLite: the tables; the functions come with the program.")
 def command(kind: str | None) -> None:
     """Print everything as one plain SQL script.

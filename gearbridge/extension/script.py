@@ -27,6 +27,11 @@ def sqlite_script() -> str:
     return f"{_head('gearbridge db script --sqlite')}BEGIN;\n\n{tables_script('sqlite')}\nCOMMIT;\n"
 
 
+def innodb_memcached_script() -> str:
+    """The table and the container's row for MySQL's memcached plugin, for the mysql program."""
+    return _head("gearbridge db script --innodb-memcached") + read_source("sql/innodb_memcached.sql")
+
+
 def _transaction(manifest: str, command: str) -> str:
     body = expand(f"sql/{manifest}.sql", __version__, read_source)
     return f"{_head(command)}\\set ON_ERROR_STOP on\nBEGIN;\n\n{body}\nCOMMIT;\n"
@@ -36,4 +41,4 @@ def _head(command: str) -> str:
     return f"-- gearbridge {__version__}, made by `{command}`.\n"
 
 
-__all__ = ["managed_script", "mysql_script", "plain_script", "sqlite_script"]
+__all__ = ["innodb_memcached_script", "managed_script", "mysql_script", "plain_script", "sqlite_script"]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .base import Store
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^/@]*(@)")
+#: The same in a URL that is an option of another one, and written so.
+_INNER_PASSWORD = re.compile(r"(%3A%2F%2F.*?%3A).*(%40)", re.IGNORECASE)
 
 #: What `--store` takes, for messages and help.
 FORMS = (
@@ -22,9 +24,15 @@ FORMS = (
     "postgresql://USER:PASSWORD@HOST/DATABASE",
     "mysql://USER:PASSWORD@HOST/DATABASE",
     "memcached://HOST:PORT/PREFIX",
+    "innodb-memcached://HOST:PORT/PREFIX?sql=mysql://USER:PASSWORD@HOST/DATABASE",
 )
 
-#: Module and class by scheme. A driver is imported when it is asked for: a server in memory starts without any.
+#: Module and class by scheme, first of those that read their URL themselves. A driver is imported when it is asked for:
+#: a server in memory starts without any.
+_ITEMS = {
+    "memcached": ("memcached", "MemcachedStore"),
+    "innodb-memcached": ("innodb_memcached", "InnoDBMemcachedStore"),
+}
 _TABLES = {
     "sqlite": ("sqlite", "SQLiteStore"),
     "postgresql": ("postgresql", "PostgreSQLStore"),
@@ -39,24 +47,25 @@ def store_for(url: str) -> Store:
     scheme = url.partition(":")[0].lower()
     if scheme == "memory":
         return MemoryStore()
-    if scheme == "memcached":
-        from .memcached import MemcachedStore  # noqa: PLC0415
-
-        return MemcachedStore(url)
+    if scheme in _ITEMS:
+        return _made(*_ITEMS[scheme], url)
     if scheme not in _TABLES:
         raise ConfigurationError(f"{url!r} is not a store URL; it must be one of {', '.join(FORMS)}")
     from sqlalchemy.engine import make_url  # noqa: PLC0415
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
-    module, name = _TABLES[scheme]
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(f"{url!r} is not a store URL: {error}") from error
-    store: Store = getattr(import_module(f"gearbridge.stores.{module}"), name)(parsed)
-    return store
+    return _made(*_TABLES[scheme], parsed)
 
 
 def shown(url: str) -> str:
     """A store's URL without its password, for logs."""
-    return _PASSWORD.sub(r"\1***\2", url)
+    return _INNER_PASSWORD.sub(r"\1***\2", _PASSWORD.sub(r"\1***\2", url))
+
+
+def _made(module: str, name: str, url: object) -> Store:
+    store: Store = getattr(import_module(f"gearbridge.stores.{module}"), name)(url)
+    return store

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from gearbridge.stores.memcached_connection import MemcachedConnection
 from gearbridge.stores.registry import store_for
 from gearbridge.stores.table import TableStore
+from tests.fixtures import innodb_memcached
 from tests.fixtures.postgres import make_database
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Place:
 
 
 #: Kinds of places whose store keeps items behind memcached's protocol, and of those that keep rows of a job table.
-ITEMS = ("memcached",)
+ITEMS = ("memcached", "innodb-memcached")
 DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
 
 _prefixes = count(1)
@@ -90,4 +91,9 @@ def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
         return Place(kind, request.getfixturevalue("mariadb").make_database())
     if kind == "memcached":
         return Place(kind, request.getfixturevalue("memcached").url(f"test{next(_prefixes)}"))
+    if kind == "innodb-memcached":
+        prefix = f"test{next(_prefixes)}"
+        if innodb_memcached.REAL:  # one for all runs
+            return Place(kind, innodb_memcached.REAL.replace("?", f"{path.parent.parent.name}-{prefix}?"))
+        return Place(kind, request.getfixturevalue("innodb_memcached").url(prefix))
     return Place(kind, f"sqlite:///{path}")
