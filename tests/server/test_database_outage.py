@@ -14,7 +14,9 @@ import pytest
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.extension.cluster import TemporaryCluster
+from tests.fixtures.innodb_memcached import InnoDBMemcached
 from tests.fixtures.mariadb import MariaDB
+from tests.fixtures.memcached import Memcached
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
@@ -28,14 +30,18 @@ if TYPE_CHECKING:
 KILLS = int(os.environ.get("GEARBRIDGE_TEST_DATABASE_KILLS", "2"))
 
 
-class Database(Protocol):
-    """A database server that commits durably, and that the test may kill."""
-
-    url: str
+class Mortal(Protocol):
+    """What keeps jobs, and what the test may kill."""
 
     def kill(self) -> None: ...
 
     def start(self) -> None: ...
+
+
+class Database(Mortal, Protocol):
+    """A database server that commits durably, and that the test may kill."""
+
+    url: str
 
 
 class PostgreSQL:
@@ -74,7 +80,21 @@ class Maria:
         self._server.start()
 
 
-@pytest.fixture(scope="module", params=[PostgreSQL, Maria])
+class InnoDBPlugin:
+    """A MariaDB with the stand-in for MySQL's memcached plugin; the two go and come together."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._server = stack.enter_context(MariaDB("--innodb-flush-log-at-trx-commit=1"))
+        self.url = stack.enter_context(InnoDBMemcached(self._server)).url()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+@pytest.fixture(scope="module", params=[PostgreSQL, Maria, InnoDBPlugin])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with contextlib.ExitStack() as stack:
         yield request.param(stack)
@@ -89,31 +109,36 @@ def foreground_round_trip(port: int) -> None:
         assert client.hear() == ("WORK_COMPLETE", handle, "y")
 
 
+def outage_under_load(database: Mortal, port: int, name: str) -> dict[str, str]:
+    """Kill what keeps the jobs and start it again, while clients submit; what they were acknowledged."""
+    loads = [Load(port, f"{name}-{index}") for index in range(3)]
+    wait_until(lambda: all(load.acknowledged for load in loads), what="the load to begin")
+    database.kill()
+    foreground_round_trip(port)
+    # What is acknowledged while the database is away can only be what it had committed before it was killed.
+    threading.Event().wait(0.1)
+    silent = [len(load.acknowledged) for load in loads]
+    threading.Event().wait(0.3)
+    assert [len(load.acknowledged) for load in loads] == silent
+    database.start()
+    wait_until(
+        lambda: all(len(load.acknowledged) > count for load, count in zip(loads, silent, strict=True)),
+        what="acknowledgements to go on",
+    )
+    acknowledged: dict[str, str] = {}
+    for load in loads:
+        load.stop()
+        assert load.refused == 0, "they had the patience to wait"
+        acknowledged.update(load.acknowledged)
+    return acknowledged
+
+
 def test_kill_minus_9_of_the_database_under_load(database: Database, tmp_path: Path) -> None:
     expected: dict[str, str] = {}
     with GearbridgeServer(tmp_path, "--store", database.url, "--store-patience", "120") as server:
         pid = server.pid
         for number in range(KILLS):
-            loads = [Load(server.port, f"{number}-{index}") for index in range(3)]
-            wait_until(lambda loads=loads: all(load.acknowledged for load in loads), what="the load to begin")  # type: ignore[misc]
-            database.kill()
-            foreground_round_trip(server.port)
-            # What is acknowledged while the database is away can only be what it had committed before it was killed.
-            threading.Event().wait(0.1)
-            silent = [len(load.acknowledged) for load in loads]
-            threading.Event().wait(0.3)
-            assert [len(load.acknowledged) for load in loads] == silent
-            database.start()
-            wait_until(
-                lambda loads=loads, silent=silent: all(  # type: ignore[misc]
-                    len(load.acknowledged) > count for load, count in zip(loads, silent, strict=True)
-                ),
-                what="acknowledgements to go on",
-            )
-            for load in loads:
-                load.stop()
-                assert load.refused == 0, "they had the patience to wait"
-                expected.update(load.acknowledged)
+            expected.update(outage_under_load(database, server.port, str(number)))
         assert server.pid == pid
         before = server.admin("show jobs")
         server.kill()
@@ -151,6 +176,26 @@ def test_submitters_are_refused_when_their_patience_ends_and_ends_are_written_la
         assert handle not in handles
         assert [payload for _, payload in work_all(server.port, len(handles))] == ["y", "after"]
         assert handles[0] == kept
+
+
+def test_a_memcached_that_goes_away_under_load_is_waited_for(tmp_path: Path) -> None:
+    """The same, but for what was in it: memcached comes back empty, and only this server still has those jobs."""
+    with (
+        Memcached("-M", "-I", "16m") as memcached,
+        GearbridgeServer(tmp_path, "--store", memcached.url(), "--store-patience", "120") as server,
+    ):
+        pid = server.pid
+        expected = outage_under_load(memcached, server.port, "0")
+        assert server.process
+        assert "memcached was started anew, without its jobs" in server.process.stderr
+        done = dict(work_all(server.port, len(server.admin("show jobs"))))
+        assert server.pid == pid
+        assert {handle: done[handle] for handle in expected} == expected
+        with WireClient(server.port) as client:
+            kept = client.ask("SUBMIT_JOB_BG", "f", "", "kept")[1]
+        server.kill()
+        server.start()
+        assert [line.split("\t")[0] for line in server.admin("show jobs")] == [kept], "and no end was forgotten"
 
 
 def test_a_database_that_is_away_at_the_start_is_a_clear_error(tmp_path: Path) -> None:

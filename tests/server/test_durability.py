@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KILLS = int(os.environ.get("GEARBRIDGE_TEST_KILLS", "5"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "memcached"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "memcached", "innodb-memcached"])
 def durable_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GearbridgeServer]:
     """A server over each durable store."""
     options = []
@@ -34,6 +34,8 @@ def durable_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[G
         options = ["--store", request.getfixturevalue("mariadb").make_database()]
     elif request.param == "memcached":
         options = ["--store", request.getfixturevalue("memcached").url(tmp_path.name[-40:])]
+    elif request.param == "innodb-memcached":
+        options = ["--store", request.getfixturevalue("innodb_memcached").url(tmp_path.name[-40:])]
     with GearbridgeServer(tmp_path, *options) as server:
         yield server
 
