@@ -14,8 +14,9 @@ class Abilities(NamedTuple):
     """What a store promises.
 
     durable: what `apply` has returned for survives kill -9 of this process; a store without it keeps nothing.
-    transactional: a group is applied whole or not at all.
-    max_payload: largest payload in bytes; None is no limit of the store's own.
+    transactional: a group is applied whole or not at all. Without it a group that failed may have been done in part.
+    max_payload: largest payload in bytes that is taken, whatever the names beside it, as far as the protocol allows
+    them; None is no limit of the store's own.
     claimable: SQL can enqueue jobs beside the store's own, and `claim` takes them.
     exclusive: a place that another server has open is refused.
     """

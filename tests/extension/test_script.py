@@ -12,7 +12,7 @@ import pytest
 from psycopg import errors
 
 from gearbridge.extension.lint import lint
-from gearbridge.extension.script import managed_script, plain_script
+from gearbridge.extension.script import innodb_memcached_script, managed_script, plain_script
 from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import value
 from tests.fixtures.server import GEARBRIDGE
@@ -108,3 +108,8 @@ def test_the_tables_for_sqlite_are_a_servers(tmp_path: Path) -> None:
 
 def test_the_scripts_pass_the_lint() -> None:
     assert lint(managed_script()) == lint(plain_script()) == []
+
+
+def test_the_table_for_the_memcached_plugin() -> None:
+    """The store's tests run it: it is how their stand-in gets its table."""
+    assert script("--innodb-memcached") == innodb_memcached_script()
