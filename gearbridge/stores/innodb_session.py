@@ -78,9 +78,8 @@ class SQLSession:
             raise StoreUnavailable("this prefix is in use by another gearbridge server; give each server its own")
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            discard(connection)
+        connection, self._connection = self._connection, None
+        discard(connection)
 
     @contextlib.contextmanager
     def _errors_told(self) -> Iterator[None]:

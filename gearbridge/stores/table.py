@@ -221,9 +221,8 @@ class TableStore:
         return self._connection
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            discard(connection)
+        connection, self._connection = self._connection, None
+        discard(connection)
 
     @contextlib.contextmanager
     def _errors_told(self) -> Iterator[None]:
@@ -255,8 +254,10 @@ class TableStore:
         return self._url.render_as_string(hide_password=True)
 
 
-def discard(connection: Connection) -> None:
-    """Disconnect, from a server that may be gone."""
+def discard(connection: Connection | None) -> None:
+    """Disconnect, from a server that may be gone; harmless when not connected."""
+    if connection is None:
+        return
     with contextlib.suppress(SQLAlchemyError):  # it may be broken already
         connection.invalidate()
     connection.close()
