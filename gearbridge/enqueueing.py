@@ -4,10 +4,8 @@
         db.execute("INSERT INTO images ...")
         gearbridge.enqueue(db, "resize", payload)
 
-Rules of this file:
-1. What the connection is, is seen from its module: no driver is imported here, and none needs to be there.
-2. In PostgreSQL and MySQL the SQL function gman_enqueue does it, with its rights and its errors. In SQLite, where a
-   database has no functions of its own, the same row is inserted from here.
+In PostgreSQL and MySQL the SQL function gman_enqueue does it, with its rights and its errors. In SQLite, where a
+database has no functions of its own, the same row is inserted from here.
 """
 
 from __future__ import annotations
@@ -17,24 +15,13 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import ConfigurationError
+from .connections import runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    #: Runs a statement with its parameters and returns the first row, if there is one.
-    Run = Callable[[str, Sequence[object]], Any]
+    from .connections import Run
 
-#: Kinds of database, by the first part of the module that a driver's connection comes from.
-_DRIVERS = {
-    "sqlite3": "sqlite",
-    "psycopg": "postgresql",
-    "psycopg2": "postgresql",
-    "pymysql": "mysql",
-    "MySQLdb": "mysql",
-    "mysql": "mysql",
-}
 _CALLS = {
     "postgresql": (
         "SELECT gman_enqueue(?, CAST(? AS bytea), ?, ?, CAST(? AS timestamptz), CAST(? AS int), CAST(? AS bool))"
@@ -82,14 +69,14 @@ def enqueue(
         max_attempts=max_attempts,
         keep_result=keep_result,
     )
-    kind, run = _runner(connection)
+    kind, run = runner(connection)
     if kind == "sqlite":
         return _insert(run, wish)
     if kind == "mysql" and wish.run_at is not None:
         # A DATETIME has no time zone: it is in that of the session.
-        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0]
+        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0][0]
         wish = wish._replace(run_at=local)
-    return str(run(_CALLS[kind], wish)[0])
+    return str(run(_CALLS[kind], wish)[0][0])
 
 
 async def enqueue_async(connection: Any, function: str, payload: bytes | str, **options: Any) -> str:
@@ -145,7 +132,7 @@ def _insert(run: Run, wish: _Wish) -> str:
         int(time.time()),
     )
     found = run(_INSERT, row) or run(_FIND, names)
-    return str(found[0])
+    return str(found[0][0])
 
 
 def _check(function: str, unique_key: str | None, priority: str, max_attempts: int | None) -> None:
@@ -157,39 +144,3 @@ def _check(function: str, unique_key: str | None, priority: str, max_attempts: i
         raise ValueError(f"no such priority: {priority}; it is high, normal or low")
     if max_attempts is not None and max_attempts < 0:
         raise ValueError("max_attempts cannot be negative")
-
-
-def _runner(connection: Any) -> tuple[str, Run]:
-    """What kind of database it is, and how to run a statement there."""
-    module = type(connection).__module__.partition(".")[0]
-    if module == "sqlalchemy":
-        return _sqlalchemy_runner(connection)
-    vendor = getattr(connection, "vendor", None)  # Django's
-    kind = vendor if module == "django" else _DRIVERS.get(module)
-    if kind not in ("sqlite", *_CALLS):
-        raise ConfigurationError(f"enqueue() does not know what to do with {type(connection)!r}")
-    mark = "?" if module == "sqlite3" else "%s"
-
-    def run(statement: str, parameters: Sequence[object]) -> Any:
-        cursor = connection.cursor()
-        try:
-            cursor.execute(statement.replace("?", mark), parameters)
-            return cursor.fetchone()
-        finally:
-            cursor.close()
-
-    return str(kind), run
-
-
-def _sqlalchemy_runner(connection: Any) -> tuple[str, Run]:
-    if hasattr(connection, "get_bind"):  # a session
-        connection = connection.connection()
-    kind = {"mariadb": "mysql"}.get(connection.dialect.name, connection.dialect.name)
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-
-    def run(statement: str, parameters: Sequence[object]) -> Any:
-        return connection.exec_driver_sql(statement.replace("?", mark), tuple(parameters)).fetchone()
-
-    if kind not in ("sqlite", *_CALLS):
-        raise ConfigurationError(f"enqueue() does not know the database {kind}")
-    return kind, run
