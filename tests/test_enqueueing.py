@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -12,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
 import gearbridge
-from gearbridge.extension.mysql import install_mysql
-from gearbridge.stores.registry import store_for
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
@@ -28,49 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-
-
-class Place:
-    """A database with the job table, and ways to connect to it."""
-
-    def __init__(self, kind: str, url: str) -> None:
-        self.kind = kind
-        self.url = url
-        self.engine = create_engine(make_url(url).set(drivername=DRIVERS[kind]), poolclass=NullPool)
-
-    def connect(self) -> Any:
-        """The driver's own connection, in its usual mode."""
-        url = make_url(self.url)
-        if self.kind == "sqlite":
-            return sqlite3.connect(url.database or "")
-        if self.kind == "postgresql":
-            return psycopg.connect(self.url)
-        return pymysql.connect(
-            host=url.host, port=url.port or 0, user=url.username, password=url.password or "", database=url.database
-        )
-
-    def rows(self, columns: str) -> list[tuple[Any, ...]]:
-        """What is in the job table."""
-        table = "gearbridge.gearbridge_job" if self.kind == "postgresql" else "gearbridge_job"
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY id"))]
-
-
-@pytest.fixture(params=list(DRIVERS))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        return Place("postgresql", request.getfixturevalue("database").url)
-    if request.param == "mysql":
-        url = request.getfixturevalue("mariadb").make_database()
-        install_mysql(url)
-        return Place("mysql", url)
-    url = f"sqlite:///{tmp_path / 'app.db'}"
-    store = store_for(url)
-    store.open()
-    store.close()
-    return Place("sqlite", url)
-
+    from tests.fixtures.place import Place
 
 COLUMNS = "handle, payload, unique_key, priority, due, state, max_attempts, keep_result"
 

@@ -31,6 +31,7 @@ FLOORS = {
     "sqlite": 4,
     "dashboard": 4,
     "bench": 4,
+    "triggers": 5,  # quotes as the extension does
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gearbridge.cli.options import servers_option
+from gearbridge.cli.printing import print_table, say
 from gearbridge.client.client import Client
 from gearbridge.errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
 
@@ -125,21 +126,21 @@ def _run(servers: Sequence[str], line: str, columns: tuple[str, ...], raw: bool)
             with Client(server) as client:
                 answer = client.admin(line)
         except ServerError as error:
-            _say(f"gearbridge: {server} refused: {error}", err=True)
+            say(f"gearbridge: {server} refused: {error}", err=True)
             status = max(status, 1)
         except (ServersUnreachable, ConnectionLost, ReplyTimeout, ProtocolError) as error:
             click.echo(f"gearbridge: {error}", err=True)
             status = 3
         else:
             if raw:
-                _say("\n".join([*answer, "."] if columns else answer))
+                say("\n".join([*answer, "."] if columns else answer))
             elif columns:
                 rows += [(server, *cells) if several else cells for cells in sorted(_rows(answer, columns))]
             else:
                 for text in answer:
-                    _say((f"{server}: " if several else "") + text.removeprefix("OK "))
+                    say((f"{server}: " if several else "") + text.removeprefix("OK "))
     if columns and not raw:
-        _print_table((("SERVER", *columns) if several else columns), rows)
+        print_table((("SERVER", *columns) if several else columns), rows)
     sys.exit(status)
 
 
@@ -151,20 +152,3 @@ def _rows(answer: Iterable[str], columns: tuple[str, ...]) -> Iterable[tuple[str
         else:
             cells = line.split("\t")
         yield tuple(cells + [""] * (len(columns) - len(cells)))
-
-
-def _say(text: str, err: bool = False) -> None:
-    # Names in Gearman are bytes; those that are not UTF-8 are printed as they are.
-    click.echo(text.encode("utf-8", "surrogateescape"), err=err)
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print columns as wide as their widest cell; numbers stand to the right, except in the first column."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    numeric = [bool(column and rows) and all(row[column].isdigit() for row in rows) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        )
-        _say("  ".join(cells).rstrip())

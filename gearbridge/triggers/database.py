@@ -1,0 +1,70 @@
+"""A database by its URL, opened for making triggers: one transaction, committed at the end."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from gearbridge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "sqlite": "sqlite+pysqlite",
+}
+FORMS = "postgresql://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE"
+
+#: What PostgreSQL says where no gman_enqueue takes what an expression gives.
+_NO_SUCH_FUNCTION = "42883"
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Connection]:
+    """A connection in a transaction.
+
+    Raises ConfigurationError for a URL that names no database, and for what the database refuses meanwhile.
+    """
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS[parsed.drivername.partition("+")[0]]
+    except (ArgumentError, ValueError, KeyError):
+        raise ConfigurationError(f"{url!r} is no database that takes triggers; it is {FORMS}") from None
+    if driver.startswith("sqlite") and not Path(parsed.database or "").is_file():
+        raise ConfigurationError(f"there is no SQLite file {parsed.database or ''}")
+    engine = create_engine(parsed.set(drivername=driver), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise ConfigurationError(_complaint(error.orig)) from error
+    except SQLAlchemyError as error:
+        raise ConfigurationError(f"{parsed.render_as_string()}: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _complaint(error: BaseException | None) -> str:
+    said = str(error).strip() if isinstance(error, sqlite3.Error) else _message(error)
+    if getattr(error, "sqlstate", None) == _NO_SUCH_FUNCTION and "gman_enqueue" in said:
+        said += "\nThe payload must be text, bytea or jsonb: (NEW.id)::text, or jsonb_build_object('id', NEW.id)"
+    return f"the database refuses it: {said}"
+
+
+def _message(error: BaseException | None) -> str:
+    arguments: tuple[object, ...] = getattr(error, "args", ())
+    # MySQL's drivers give a number and a text.
+    return str(arguments[1]) if len(arguments) > 1 and isinstance(arguments[0], int) else str(error).strip()

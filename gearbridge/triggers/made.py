@@ -1,0 +1,103 @@
+"""A trigger as the database has it: what it is made of, the mark by which it is known as ours, and how to drop it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .names import quote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .wish import Trigger
+
+_MARK = "gearbridge trigger: "
+_FOUND = re.compile(re.escape(_MARK) + r"(\{.*?\})(?: \*/|$)")
+
+
+class Part(NamedTuple):
+    """A trigger of the database's, and the function that was made for it, as DROP FUNCTION names it."""
+
+    name: str
+    function: str | None = None
+
+
+class Made(NamedTuple):
+    """A trigger of ours. Where one trigger has one event, it is made of several."""
+
+    name: str
+    table: str
+    schema: str | None
+    events: str
+    function: str
+    enabled: bool
+    parts: tuple[Part, ...]
+
+
+class Surroundings(NamedTuple):
+    """What the database says before a trigger is made: its kind, the table's columns, and where things are.
+
+    `columns` tells of each whether it holds bytes, not text. The schemas are PostgreSQL's, that of the table and that
+    of the functions gman_*; `search_path` is the session's.
+    """
+
+    database: str
+    columns: Mapping[str, bool]
+    schema: str | None = None
+    functions: str | None = None
+    search_path: str = ""
+
+
+class Script(NamedTuple):
+    """The statements that make a trigger, those that find what is wrong with it, and those that drop it."""
+
+    create: list[str]
+    check: list[str]
+    drop: list[str]
+
+
+def mark(trigger: Trigger) -> str:
+    """What is written into each part of a trigger: a line that is a comment's or a literal's text as it stands."""
+    on = ",".join(map(str, trigger.events))
+    text = json.dumps({"name": trigger.name, "function": trigger.function, "on": on})
+    # Neither the end of a comment nor what an older MySQL would take for an escape or a quote.
+    return _MARK + text.replace("/", "\\u002f").replace("'", "\\u0027")
+
+
+def read_mark(text: str | None) -> dict[str, Any] | None:
+    """What the mark in a trigger's text says; None where it has none, so that it is not ours."""
+    found = _FOUND.search(text or "")
+    read: dict[str, Any] | None = json.loads(found[1]) if found else None
+    return read
+
+
+def grouped(parts: Iterator[Made]) -> list[Made]:
+    """Those of one name and table as one."""
+    together: dict[tuple[str | None, str, str], Made] = {}
+    for one in parts:
+        key = (one.schema, one.table, one.name)
+        first = together.get(key)
+        if first is None:
+            together[key] = one
+        else:
+            together[key] = first._replace(parts=first.parts + one.parts, enabled=first.enabled and one.enabled)
+    return list(together.values())
+
+
+def drop_statements(made: Made, database: str) -> list[str]:
+    """The statements that drop a trigger and what was made for it."""
+    dropped: list[str] = []
+    on = f" ON {table_name(made.table, made.schema, database)}" if database == "postgresql" else ""
+    for part in made.parts:
+        dropped.append(f"DROP TRIGGER {quote_name(part.name, database)}{on}")
+        if part.function is not None:
+            dropped.append(f"DROP FUNCTION {part.function}")
+    return dropped
+
+
+def table_name(table: str, schema: str | None, database: str) -> str:
+    """A table's name in quotes, with its schema where one is known."""
+    name = quote_name(table, database)
+    return f"{quote_name(schema, database)}.{name}" if schema else name

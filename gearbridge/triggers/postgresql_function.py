@@ -1,0 +1,117 @@
+"""The function of its own that a trigger gets in PostgreSQL, with its expressions written into it.
+
+Rules of this file:
+1. It belongs to who makes it, has a pinned search_path, and nobody else may execute it; to fire it needs no right. It
+   runs with the rights of who changes the table, who must be allowed to submit the job; or, if that is wished, with
+   its owner's.
+2. `enqueueing` is what it does and also what PostgreSQL is asked about before: PL/pgSQL looks at names when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gearbridge.extension.assemble import quote as dollar_quoted
+
+from .expressions import rows_named
+from .names import quote_name, quote_text
+from .tokens import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .made import Surroundings
+    from .wish import Event, Trigger
+
+#: gman_enqueue_rows() looks for this name.
+TRANSITION_TABLE = "gearbridge_rows"
+
+
+def function_statements(
+    trigger: Trigger, around: Surroundings, made: str, events: tuple[Event, ...], name: str
+) -> Iterator[str]:
+    """The statements that make the function `made` for the database's trigger `name`."""
+    does = enqueueing(trigger, around, events, TRANSITION_TABLE if trigger.each == "statement" else None)
+    body = f"\n#variable_conflict use_column\nBEGIN\n    PERFORM {does};\n    RETURN NULL;\nEND\n"
+    yield (
+        f"CREATE FUNCTION {made} RETURNS trigger\n"
+        f"LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY {'DEFINER' if trigger.definer else 'INVOKER'}\n"
+        f"SET search_path = {pinned_path(around)}\nAS {dollar_quoted(body, 'function')}"
+    )
+    about = f"Enqueues the jobs of trigger {name} on {trigger.table}; made by gearbridge, and dropped with the trigger."
+    yield f"COMMENT ON FUNCTION {made} IS {quote_text(about, 'postgresql')}"
+    yield f"REVOKE EXECUTE ON FUNCTION {made} FROM PUBLIC"
+
+
+def pinned_path(around: Surroundings) -> str:
+    """The search_path of the function: PostgreSQL's own names first, then those beside the table and beside gman_*."""
+    spaces = dict.fromkeys(quote_name(space, "postgresql") for space in (around.schema, around.functions) if space)
+    return ", ".join(["pg_catalog", *spaces, "pg_temp"])
+
+
+def transition_of(trigger: Trigger, events: tuple[Event, ...]) -> str:
+    """Which rows of the statement its jobs are made of, NEW or OLD."""
+    named = {row for text in trigger.expressions.values() for row in rows_named(tokens(text, "postgresql"))}
+    if named:
+        return min(named)
+    return "OLD" if events[0].kind == "delete" or (trigger.row == "old" and events[0].kind != "insert") else "NEW"
+
+
+def enqueueing(trigger: Trigger, around: Surroundings, events: tuple[Event, ...], rows: str | None) -> str:
+    """What stands behind SELECT or PERFORM: the call, and where its rows are from; None: PL/pgSQL knows NEW and OLD."""
+    payload = f"({trigger.payload})" if trigger.payload is not None else _row_payload(trigger, events)
+    key = f"({trigger.unique_key})::text" if trigger.unique_key is not None else "NULL::text"
+    space = quote_name(around.functions or "public", "postgresql")
+    function = f"function => {quote_text(trigger.function, 'postgresql')}"
+    if trigger.each == "row":
+        given = [function, f"payload => {payload}", f"unique_key => {key}", *_options(trigger)]
+        source = f"\n    FROM {rows} AS new CROSS JOIN {rows} AS old" if rows else ""
+        return f"{space}.gman_enqueue({_listed(given)}){source}"
+    given = [function, "payloads => pg_catalog.array_agg(job.payload)", *_options(trigger)]
+    if trigger.unique_key is not None:
+        given.append("unique_keys => pg_catalog.array_agg(job.unique_key)")
+    where = f"\n        WHERE ({trigger.when})" if trigger.when is not None else ""
+    return (
+        f"{space}.gman_enqueue_many({_listed(given)})\n    FROM (\n"
+        f"        SELECT {payload} AS payload, {key} AS unique_key\n"
+        f"        FROM {rows} AS {transition_of(trigger, events).lower()}{where}\n"
+        "    ) AS job\n    HAVING pg_catalog.count(*) > 0"
+    )
+
+
+def _options(trigger: Trigger) -> Iterator[str]:
+    yield f"priority => {quote_text(trigger.priority, 'postgresql')}"
+    if trigger.delay is not None:
+        yield f"run_at => pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => ({trigger.delay}))"
+    elif trigger.run_at is not None:
+        yield f"run_at => ({trigger.run_at})"
+    if trigger.max_attempts is not None:
+        yield f"max_attempts => {trigger.max_attempts}"
+    if trigger.keep_result:
+        yield "keep_result => true"
+
+
+def _listed(arguments: Iterable[str]) -> str:
+    return "\n        " + ",\n        ".join(arguments) + "\n    "
+
+
+def _row_payload(trigger: Trigger, events: tuple[Event, ...]) -> str:
+    if trigger.each == "statement":
+        return _json(transition_of(trigger, events), trigger.columns)
+    if trigger.row == "both":
+        old, new = (_json(row, trigger.columns) for row in ("OLD", "NEW"))
+        return f"pg_catalog.jsonb_build_object('old', {old}, 'new', {new})"
+    # Of the two the one that there is, as gman_enqueue_row() does it.
+    first, second = ("OLD", "NEW") if trigger.row == "old" else ("NEW", "OLD")
+    return _json(f"coalesce({first}, {second})", trigger.columns)
+
+
+def _json(row: str, columns: Iterable[str]) -> str:
+    whole = f"pg_catalog.to_jsonb({row})"
+    wanted = ", ".join(quote_text(column, "postgresql") for column in columns)
+    if not wanted:
+        return whole
+    return (
+        f"(SELECT pg_catalog.jsonb_object_agg(one.key, one.value) FROM pg_catalog.jsonb_each({whole}) AS one"
+        f" WHERE one.key IN ({wanted}))"
+    )
