@@ -51,7 +51,11 @@ SELECT
             ON attribute.attrelid = own.tgrelid AND attribute.attnum = named.number
         ORDER BY named.place
     ),
-    pg_catalog.split_part(pg_catalog.encode(own.tgargs, 'escape'), '\000', 1), own.tgenabled <> 'D',
+    pg_catalog.convert_from(
+        pg_catalog.substring(own.tgargs, 1, greatest(pg_catalog.position(own.tgargs, '\x00'::bytea), 1) - 1),
+        pg_catalog.getdatabaseencoding()
+    ),
+    own.tgenabled <> 'D',
     pg_catalog.obj_description(own.oid, 'pg_trigger'),
     pg_catalog.quote_ident(routine_space.nspname) || '.' || pg_catalog.quote_ident(routine.proname) || '()',
     routine.proname IN ('gman_enqueue_row', 'gman_enqueue_rows')
