@@ -11,8 +11,8 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.server.logs import LEVELS
-from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.server.service import nothing
+from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
 
 from .gearmand.mapping import check, plan
