@@ -14,12 +14,22 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import GRAB_JOB_UNIQ, PRE_SLEEP, request
 
 if TYPE_CHECKING:
+    import ssl
+
     from gearbridge.bench.lanes import Lane, Phase
 
 
-def submit(address: tuple[str, int], function: bytes, jobs: int, size: int, connections: int, in_flight: int) -> Phase:
+def submit(
+    address: tuple[str, int],
+    function: bytes,
+    jobs: int,
+    size: int,
+    connections: int,
+    in_flight: int,
+    tls: ssl.SSLContext | None = None,
+) -> Phase:
     """Submit background jobs of `size` bytes, each with a unique key of its own; end when all are acknowledged."""
-    with Lanes(address, connections) as lanes:
+    with Lanes(address, connections, tls) as lanes:
         prepare(lanes.all, commands.SUBMIT_JOB_BG, function, jobs, size)
         latencies: list[tuple[float, int]] = []
         begin = time.perf_counter()
@@ -29,6 +39,8 @@ def submit(address: tuple[str, int], function: bytes, jobs: int, size: int, conn
         while open_lanes:
             for lane in lanes.readable():
                 answered = _acknowledged(lane)
+                if not answered:  # TLS had something to say
+                    continue
                 _settle(lane, answered, latencies)
                 if lane.packets:
                     lane.submit(answered)
@@ -37,9 +49,11 @@ def submit(address: tuple[str, int], function: bytes, jobs: int, size: int, conn
         return measured(jobs, time.perf_counter() - begin, latencies)
 
 
-def work(address: tuple[str, int], function: bytes, jobs: int, workers: int) -> Phase:
+def work(
+    address: tuple[str, int], function: bytes, jobs: int, workers: int, tls: ssl.SSLContext | None = None
+) -> Phase:
     """Complete `jobs` jobs with this many workers. Latency is from asking for a job to holding it."""
-    with Lanes(address, workers) as lanes:
+    with Lanes(address, workers, tls) as lanes:
         latencies: list[tuple[float, int]] = []
         done = 0
         begin = time.perf_counter()
@@ -55,7 +69,7 @@ def work(address: tuple[str, int], function: bytes, jobs: int, workers: int) -> 
 def start_worker(lane: Lane, function: bytes) -> None:
     """Make the connection a worker that asks for its first job."""
     lane.asked.append((time.perf_counter(), 1))
-    lane.socket.sendall(request(commands.CAN_DO, function) + GRAB_JOB_UNIQ)
+    lane.send(request(commands.CAN_DO, function) + GRAB_JOB_UNIQ)
 
 
 def work_on(lane: Lane, latencies: list[tuple[float, int]]) -> int:
@@ -66,14 +80,14 @@ def work_on(lane: Lane, latencies: list[tuple[float, int]]) -> int:
             now = time.perf_counter()
             latencies.append((now - lane.asked.popleft()[0], 1))
             lane.asked.append((now, 1))
-            lane.socket.sendall(request(commands.WORK_COMPLETE, args[0], b"") + GRAB_JOB_UNIQ)
+            lane.send(request(commands.WORK_COMPLETE, args[0], b"") + GRAB_JOB_UNIQ)
             done += 1
         elif command == commands.NO_JOB:
             lane.asked.clear()
-            lane.socket.sendall(PRE_SLEEP)
+            lane.send(PRE_SLEEP)
         elif command == commands.NOOP:
             lane.asked.append((time.perf_counter(), 1))
-            lane.socket.sendall(GRAB_JOB_UNIQ)
+            lane.send(GRAB_JOB_UNIQ)
         else:
             raise unexpected(command, args)
     return done
@@ -101,7 +115,7 @@ def _settle(lane: Lane, answered: int, latencies: list[tuple[float, int]]) -> No
 def _flush(lanes: list[Lane]) -> None:
     """Wait until the server has handled all that was sent: an echo comes back behind it."""
     for lane in lanes:
-        lane.socket.sendall(request(commands.ECHO_REQ, b"done"))
+        lane.send(request(commands.ECHO_REQ, b"done"))
     for lane in lanes:
-        while not any(command == commands.ECHO_RES for command, _ in lane.receive()):
+        while not any(command == commands.ECHO_RES for command, _ in lane.wait()):
             pass

@@ -10,14 +10,23 @@ from gearbridge.bench.lanes import Lanes, measured, prepare, unexpected
 from gearbridge.wire import commands
 
 if TYPE_CHECKING:
+    import ssl
+
     from gearbridge.bench.lanes import Lane, Phase
 
 
 def round_trips(
-    address: tuple[str, int], function: bytes, jobs: int, size: int, clients: int, in_flight: int, workers: int
+    address: tuple[str, int],
+    function: bytes,
+    jobs: int,
+    size: int,
+    clients: int,
+    in_flight: int,
+    workers: int,
+    tls: ssl.SSLContext | None = None,
 ) -> Phase:
     """Do `jobs` foreground jobs: each client keeps `in_flight` under way. Latency is from a submit to its result."""
-    with Lanes(address, clients + workers) as lanes:
+    with Lanes(address, clients + workers, tls) as lanes:
         customers, staff = lanes.all[:clients], frozenset(lanes.all[clients:])
         prepare(customers, commands.SUBMIT_JOB, function, jobs, size)
         for lane in staff:

@@ -1,6 +1,6 @@
 """What every load is made of: connections with prepared packets, and what a phase of a run measured.
 
-Plain sockets, and packets that are encoded before the clock starts, so that what is measured is the server. All
+Plain connections, and packets that are encoded before the clock starts, so that what is measured is the server. All
 connections of a phase are served by one thread: next to a server that leaves a core free.
 """
 
@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import selectors
-import socket
 import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from gearbridge.client.connection import Address, Connection
 from gearbridge.errors import ConnectionLost, GearbridgeError, ReplyTimeout, ServerError
 from gearbridge.wire import commands
 from gearbridge.wire.packets import RESPONSE_MAGIC, request
 from gearbridge.wire.parser import PacketParser
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
     from types import TracebackType
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Seconds without any answer after which a run is given up.
 STALL = 60.0
-_CHUNK = 1 << 18
 
 
 class Phase(NamedTuple):
@@ -44,15 +44,18 @@ class Phase(NamedTuple):
 
 
 class Lane:
-    """One connection of a phase."""
+    """One connection of a phase. Raises OSError where there is none."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=STALL)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+        self.connection = Connection(address, STALL, tls=tls)
         self.feed = PacketParser(RESPONSE_MAGIC).feed
         self.width = 1  # of a packet to be submitted; all have the same
         self.packets: memoryview = memoryview(b"")  # what is still to be submitted
         self.asked: deque[tuple[float, int]] = deque()  # when how many requests were sent
+
+    def send(self, octets: bytes | memoryview) -> None:
+        """Send all of it. Raises ConnectionLost, ReplyTimeout."""
+        self.connection.send(octets, time.monotonic() + STALL)
 
     def submit(self, jobs: int) -> None:
         """Send the next `jobs` submits, or as many as there are."""
@@ -61,30 +64,37 @@ class Lane:
         if packets:
             self.packets = self.packets[size:]
             self.asked.append((time.perf_counter(), len(packets) // self.width))
-            self.socket.sendall(packets)
+            self.send(packets)
 
     def receive(self) -> list[Packet]:
-        """What came. Raises ConnectionLost at the end."""
-        data = self.socket.recv(_CHUNK)
+        """What has come. Raises ConnectionLost at the end."""
+        data = self.connection.receive_waiting()
+        if data is None:
+            return []
         if not data:
             raise ConnectionLost("the server closed a connection in the middle of the run")
         return self.feed(data)
+
+    def wait(self) -> list[Packet]:
+        """What comes next. Raises ConnectionLost, ReplyTimeout."""
+        return self.feed(self.connection.receive(time.monotonic() + STALL))
 
 
 class Lanes:
     """The connections of a phase, and which of them have something to read. A context manager."""
 
-    def __init__(self, address: tuple[str, int], count: int) -> None:
+    def __init__(self, address: tuple[str, int], count: int, tls: ssl.SSLContext | None = None) -> None:
+        server = Address(*address)
         self._selector = selectors.DefaultSelector()
         self.all: list[Lane] = []
         try:
             for _ in range(count):
-                lane = Lane(address)
+                lane = Lane(server, tls)
                 self.all.append(lane)
-                self._selector.register(lane.socket, selectors.EVENT_READ, lane)
+                self._selector.register(lane.connection, selectors.EVENT_READ, lane)
         except OSError as error:
             self.close()
-            raise GearbridgeError(f"cannot connect to {address[0]}:{address[1]}: {error.strerror or error}") from error
+            raise GearbridgeError(f"cannot connect to {server}: {error.strerror or error}") from error
 
     def readable(self) -> list[Lane]:
         """Wait until something came; the lanes it came on. Raises ReplyTimeout."""
@@ -96,7 +106,7 @@ class Lanes:
     def close(self) -> None:
         """Close all of them."""
         for lane in self.all:
-            lane.socket.close()
+            lane.connection.close()
         self._selector.close()
 
     def __enter__(self) -> Self:

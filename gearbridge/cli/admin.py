@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gearbridge.cli.options import servers_option
+from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.cli.printing import print_table, say
 from gearbridge.client.client import Client
 from gearbridge.errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from gearbridge.client.tls import Tls
 
 
 class _Line(NamedTuple):
@@ -91,13 +93,14 @@ def _subcommand(name: str, line: _Line) -> click.Command:
 
     @click.option("--raw", is_flag=True, help="Print the answers as they are on the wire.")
     @servers_option
-    def run(servers: tuple[str, ...], raw: bool, **arguments: Any) -> None:
+    @tls_options
+    def run(servers: tuple[str, ...], tls: Tls | None, raw: bool, **arguments: Any) -> None:
         words = [line.words] if line.words else []
         for value in arguments.values():
             words += [value] if isinstance(value, str) else value
         if any(not word or min(word) <= " " for word in words[bool(line.words) :]):
             raise click.UsageError("a word of the text protocol is not empty and has no spaces")
-        _run(servers, " ".join(words), line.columns, raw)
+        _run(servers, tls, " ".join(words), line.columns, raw)
 
     made = click.command(name, help=line.help)(run)
     made.params[:0] = [
@@ -116,14 +119,14 @@ for _name, _line in _LINES.items():
     command.add_command(_subcommand(_name, _line))
 
 
-def _run(servers: Sequence[str], line: str, columns: tuple[str, ...], raw: bool) -> None:
+def _run(servers: Sequence[str], tls: Tls | None, line: str, columns: tuple[str, ...], raw: bool) -> None:
     """Send the line to each server, print what they answer, and exit with the status of the worst of them."""
     status = 0
     rows: list[tuple[str, ...]] = []
     several = len(servers) > 1
     for server in servers:
         try:
-            with Client(server) as client:
+            with Client(server, tls=tls) as client:
                 answer = client.admin(line)
         except ServerError as error:
             say(f"gearbridge: {server} refused: {error}", err=True)

@@ -9,10 +9,12 @@ import click
 
 from gearbridge.bench.background import submit, work
 from gearbridge.bench.foreground import round_trips
+from gearbridge.cli.options import tls_options
 from gearbridge.client.connection import parse_servers
 
 if TYPE_CHECKING:
     from gearbridge.bench.lanes import Phase
+    from gearbridge.client.tls import Tls
 
 
 @click.command("bench")
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     "--function", metavar="NAME", default="gearbridge_bench", help="The function; it must have no other jobs."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@tls_options
 def command(
     servers: str,
     jobs: int,
@@ -35,6 +38,7 @@ def command(
     in_flight: int,
     workers: int,
     function: str,
+    tls: Tls | None,
     *,
     foreground: bool,
     as_json: bool,
@@ -55,6 +59,7 @@ def command(
     if foreground and not workers:
         raise click.UsageError("foreground jobs need workers")
     name = function.encode()
+    context = None if tls is None else tls.context()
     phases: dict[str, Phase] = {}
     clients = f"{connections} connections, {in_flight} in flight"
 
@@ -64,12 +69,12 @@ def command(
             _print(phase, result, how)
 
     if foreground:
-        done = round_trips(addresses[0], name, jobs, size, connections, in_flight, workers)
+        done = round_trips(addresses[0], name, jobs, size, connections, in_flight, workers, context)
         show("trips", done, f"{clients}, {workers} workers")
     else:
-        show("submit", submit(addresses[0], name, jobs, size, connections, in_flight), clients)
+        show("submit", submit(addresses[0], name, jobs, size, connections, in_flight, context), clients)
         if workers:
-            show("work", work(addresses[0], name, jobs, workers), f"{workers} workers")
+            show("work", work(addresses[0], name, jobs, workers, context), f"{workers} workers")
     if as_json:
         click.echo(json.dumps({phase: {"rate": one.rate, **one._asdict()} for phase, one in phases.items()}))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gearbridge.client.connection import parse_servers
+from gearbridge.client.tls import Tls
 from gearbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -56,6 +58,44 @@ def _read_servers(ctx: click.Context, param: click.Parameter, value: str) -> tup
         return tuple(map(str, parse_servers(value)))
     except ConfigurationError as error:
         raise click.BadParameter(str(error), ctx, param) from error
+
+
+#: The files of TLS: their part of the option's name, the variable of the gearman tool that is heard too, help.
+_TLS_FILES = (
+    ("ca-file", "GEARMAND_CA_CERTIFICATE", "The authorities whose servers are trusted. [default: the system's]"),
+    ("certificate", "GEARMAN_CLIENT_PEM", "Our own certificate, for servers that ask for one."),
+    ("key", "GEARMAN_CLIENT_KEY", "Its private key. [default: in the certificate's file]"),
+)
+
+
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --ssl and what belongs to it; the function gets `tls`, a Tls or None."""
+
+    @functools.wraps(command)
+    def run(*args: Any, ssl: bool, ssl_check_name: bool, **options: Any) -> Any:
+        files = {name.replace("-", "_"): options.pop(f"ssl_{name.replace('-', '_')}") for name, _, _ in _TLS_FILES}
+        if not ssl:
+            _refuse_without_ssl(click.get_current_context())
+        return command(*args, tls=Tls(**files, check_name=ssl_check_name) if ssl else None, **options)
+
+    decorated: Callable[..., Any] = click.option(
+        "--ssl-check-name/--ssl-no-check-name",
+        default=True,
+        envvar="GEARBRIDGE_SSL_CHECK_NAME",
+        help="Whether the server's certificate must be for the name or address in --servers.",
+    )(run)
+    for name, variable, text in reversed(_TLS_FILES):
+        variables = [f"GEARBRIDGE_SSL_{name.upper().replace('-', '_')}", variable]
+        decorated = click.option(f"--ssl-{name}", metavar="FILE", envvar=variables, help=text)(decorated)
+    return click.option("--ssl", "-S", is_flag=True, envvar="GEARBRIDGE_SSL", help="Speak TLS.")(decorated)
+
+
+def _refuse_without_ssl(ctx: click.Context) -> None:
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if name.startswith("ssl_") and given:
+            raise click.UsageError(f"{parameter.opts[0]} has no meaning without --ssl")
 
 
 def seconds_option(*names: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.cli.options import as_name, servers_option
+from gearbridge.cli.options import as_name, servers_option, tls_options
 from gearbridge.client.client import Client
 
 if TYPE_CHECKING:
     from gearbridge.client.client import JobStatus
+    from gearbridge.client.tls import Tls
 
 
 @click.command("status")
@@ -30,8 +31,15 @@ if TYPE_CHECKING:
     help="Time between two looks with --follow.",
 )
 @servers_option
+@tls_options
 def command(
-    handle: bytes, unique: bool, as_json: bool, follow: bool, interval: float, servers: tuple[str, ...]
+    handle: bytes,
+    unique: bool,
+    as_json: bool,
+    follow: bool,
+    interval: float,
+    servers: tuple[str, ...],
+    tls: Tls | None,
 ) -> None:
     """Ask the servers for the status of the job with HANDLE.
 
@@ -49,7 +57,7 @@ def command(
       gearbridge status H:host:42
       gearbridge status --follow --json H:host:42
     """
-    with Client(servers) as client:
+    with Client(servers, tls=tls) as client:
         ask = client.status_by_unique_key if unique else client.status
         status = ask(handle)
         known = status.known

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option
+from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option, tls_options
 from gearbridge.cli.running import pid_file_at, pid_file_option
 from gearbridge.client.client import Client
 from gearbridge.errors import JobError
@@ -19,6 +19,8 @@ from gearbridge.records import Priority
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from gearbridge.client.tls import Tls
 
 
 def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -77,6 +79,7 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
 @pid_file_option
 @servers_option
+@tls_options
 @seconds_option("--timeout", "-t", help="Give up after this time. [default: wait as long as the job takes]")
 def command(
     words: tuple[str, ...],
@@ -89,6 +92,7 @@ def command(
     prefix: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
+    tls: Tls | None,
     timeout: float | None,
 ) -> None:
     """Submit a job of FUNCTION with PAYLOAD, wait for it, and print its result as it is.
@@ -113,7 +117,7 @@ def command(
     all_done = True
     with (
         pid_file_at(pid_file),
-        Client(servers, reply_timeout=60.0 if timeout is None else timeout) as client,
+        Client(servers, reply_timeout=60.0 if timeout is None else timeout, tls=tls) as client,
     ):
         for name, payload in jobs:
             if background or run_at is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.cli.options import as_name, seconds_option, servers_option
+from gearbridge.cli.options import as_name, seconds_option, servers_option, tls_options
 from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.worker import Worker
 from gearbridge.errors import JobFailed
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from gearbridge.client.job import Job
+    from gearbridge.client.tls import Tls
 
 _AFTER_DASHES = "gearbridge.work.command"
 
@@ -53,6 +54,7 @@ class _WorkCommand(click.Command):
 @click.option("--daemon", "-d", is_flag=True, help="Go to the background.")
 @pid_file_option
 @servers_option
+@tls_options
 @seconds_option("--timeout", "-t", help="The server takes a job away that takes longer. [default: no limit]")
 @click.option("--client-id", metavar="NAME", help="Name in `gearbridge admin workers`. [default: HOST:PROCESS]")
 @click.pass_context
@@ -65,6 +67,7 @@ def command(
     daemon: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
+    tls: Tls | None,
     timeout: float | None,
     client_id: str | None,
 ) -> None:
@@ -92,7 +95,7 @@ def command(
         raise click.UsageError(f"there is no command {argv[0]!r}")
     logging.basicConfig(format="gearbridge: %(message)s", level=logging.WARNING)
     try:
-        worker = Worker(servers, client_id=client_id)
+        worker = Worker(servers, client_id=client_id, tls=tls)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--client-id") from error
     for function in functions:

@@ -184,7 +184,7 @@ class Connection:
         """The socket's number, for selectors."""
         return self._socket.fileno()
 
-    def send(self, octets: bytes, deadline: float | None) -> None:
+    def send(self, octets: bytes | memoryview, deadline: float | None) -> None:
         """Send all of `octets`. Raises ConnectionLost, ReplyTimeout."""
         try:
             sent = self._send(octets)
