@@ -26,6 +26,7 @@ PAGES = (
     "howto/install.md",
     "howto/move-from-gearmand.md",
     "howto/replace-gearmand.md",
+    "howto/security.md",
     "howto/tuning.md",
     "howto/write-a-worker.md",
 )
@@ -57,13 +58,13 @@ def database_url() -> Iterator[str]:
 
 def script(page: list[Block], folder: Path, port: int) -> str:
     """All commands of the page as one script, with a marker line after each block; its files are written on the way."""
-    lines = ["set -eu", "trap 'kill $(jobs -p) $(cat gearmand.pid) 2>/dev/null || true' EXIT"]
+    lines = ["set -eu", "trap 'kill $(jobs -p) $(cat *.pid) 2>/dev/null || true' EXIT"]
     for number, block in enumerate(page):
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "sh":
             lines.append(block.text.rstrip())
-            if "gearbridge server" in block.text:
+            if "gearbridge server" in block.text and "--daemon" not in block.text:
                 # A reader's next command comes later than a script's.
                 lines.append(
                     f"for _ in $(seq 300); do gearadmin -p {port} --getpid >/dev/null 2>&1 && break; sleep 0.1; done"

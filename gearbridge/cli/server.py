@@ -56,7 +56,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-L",
     metavar="HOST",
     default=_DEFAULTS.listen,
-    help="Name or address to listen on; '' is all interfaces. The protocol has no password: think before opening it.",
+    help="Name or address to listen on; '' is all interfaces. There are no passwords: see --ssl-client-certificate.",
 )
 @click.option(
     "--port",

@@ -68,6 +68,18 @@ def test_a_foreign_tls_client_is_served(server: GearbridgeServer, certificates: 
         program.terminate()
 
 
+def test_debians_gearadmin_takes_its_tls_option_and_speaks_plain_text(tmp_path: Path, server: GearbridgeServer) -> None:
+    # docs/howto/security.md says so of Debian's libgearman; where this fails there is a foreign client to test with.
+    def asks(address: GearbridgeServer) -> bytes:
+        return subprocess.run(
+            ["gearadmin", "-S", "-p", str(address.port), "--getpid"], capture_output=True, check=False, timeout=PATIENCE
+        ).stdout
+
+    assert asks(server) == b""
+    with GearbridgeServer(tmp_path, "--store", "memory:") as plain:
+        assert asks(plain) == f"{plain.pid}\n".encode()
+
+
 @pytest.mark.parametrize("said", [packet("ECHO_REQ", "hello"), b"status\n", b"GET / HTTP/1.1\r\n\r\n"])
 def test_a_plain_connection_is_refused_at_once(said: bytes, server: GearbridgeServer, trusting: ssl.SSLContext) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain:

@@ -23,6 +23,14 @@ out of its bounds, and a day that its month never has (31 February), are refused
 time is kept with the job: a restart does not move it.
 """
 
+_LIMITS = """\
+## What gearmand has no limit for
+
+gearmand holds any packet, any number of connections and whatever nobody reads, and a silent connection to its TLS port
+keeps one of its threads busy. Here there are [limits](../howto/security.md#limits). A command that changes something,
+from an address that is not in `--admin-from`, is answered with `ERR NOT_PERMITTED`.
+"""
+
 #: How many transcripts without a deviation are named in a row.
 SHOWN = 3
 
@@ -50,6 +58,7 @@ def page(transcripts: list[Transcript]) -> str:
         _section("Everything else", ("other packets", "other lines"), transcripts, ">"),
         _losses(transcripts),
         _SCHEDULES,
+        _LIMITS,
     ]
     return "\n".join(sections)
 
