@@ -21,6 +21,7 @@ FLOORS = {
     "wire": 1,
     "records": 1,
     "connections": 1,
+    "certificates": 1,
     "enqueueing": 2,
     "core": 2,
     "stores": 2,

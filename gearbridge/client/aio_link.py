@@ -13,10 +13,10 @@ import errno
 import socket
 from typing import TYPE_CHECKING, cast
 
+from ..certificates import reason
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .connection import Address, prepare
 from .session import ClientSession
-from .tls import reason
 
 if TYPE_CHECKING:
     import ssl

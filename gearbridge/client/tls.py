@@ -10,6 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..certificates import reason, show, trust
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,40 +36,18 @@ class Tls(NamedTuple):
         """Read the files. Raises ConfigurationError, naming the one that is missing or wrong."""
         import ssl  # noqa: PLC0415  only for those who use TLS
 
-        try:
-            made = ssl.create_default_context(cafile=self.ca_file or None)
-        except OSError as error:
-            raise ConfigurationError(f"the authorities in {self.ca_file} cannot be used: {reason(error)}") from error
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         made.check_hostname = self.check_name
-        if self.key and not self.certificate:
-            raise ConfigurationError("a TLS key without a certificate is of no use; give both")
+        if self.ca_file:
+            trust(made, self.ca_file)
+        else:
+            made.load_default_certs()
         if self.certificate:
-            key = self.key or self.certificate
-            try:
-                made.load_cert_chain(self.certificate, key, password=_no_password)
-            except OSError as error:
-                what = f"the certificate {self.certificate} with the key {key}"
-                raise ConfigurationError(f"{what} cannot be used: {reason(error)}") from error
+            show(made, self.certificate, self.key)
+        elif self.key:
+            raise ConfigurationError("a TLS key without a certificate is of no use; give both")
         return made
-
-
-def reason(error: OSError) -> str:
-    """What OpenSSL, or the system, has against a file, a server or a connection, in words."""
-    message = getattr(error, "verify_message", "")
-    if message:
-        return f"its certificate is not accepted ({message.rstrip('.')})"
-    word = getattr(error, "reason", None)  # OpenSSL's, as WRONG_VERSION_NUMBER
-    if word == "WRONG_VERSION_NUMBER":
-        return "it does not speak TLS"
-    if word == "UNEXPECTED_EOF_WHILE_READING":
-        return "it closed the connection instead of speaking TLS"
-    return word.lower().replace("_", " ") if word else error.strerror or str(error)
-
-
-def _no_password() -> str:
-    # OpenSSL would ask the terminal.
-    raise ConfigurationError("the TLS key is locked with a password; give one without, that only its user can read")
 
 
 class TlsSocket:

@@ -11,9 +11,10 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from gearbridge.certificates import reason
+
 from .connection import Connection
 from .seldom import Seldom
-from .tls import reason
 
 if TYPE_CHECKING:
     import ssl

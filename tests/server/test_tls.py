@@ -229,7 +229,7 @@ def test_what_is_missing_or_wrong_is_one_clear_line(
         (["--ssl", "--ssl-certificate", str(server.certificate)], "cannot be used: "),
         (["--ssl", "--ssl-certificate", str(server.certificate), "--ssl-key", str(client.key)], "key values mismatch"),
         (["--ssl", "--ssl-certificate", str(server.certificate), "--ssl-key", str(locked)], "locked with a password"),
-        ([*certificates.server_options(), "--ssl-ca-file", str(nonsense)], f"the certificates in {nonsense} cannot be"),
+        ([*certificates.server_options(), "--ssl-ca-file", str(nonsense)], f"the authorities in {nonsense} cannot be"),
         ([*certificates.server_options(), "--ssl-client-certificate", "required"], "need --ssl-ca-file"),
         (["--ssl-client-certificate", "required"], "only where --ssl is on"),
     ):
