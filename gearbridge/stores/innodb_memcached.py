@@ -3,7 +3,8 @@
 For MySQL 5.6 to 8.2, which have the plugin daemon_memcached.
 
 Rules of this file:
-1. Writes go through memcached, everything else through SQL: the plugin lists no keys and reads one key at a time.
+1. Writes go through memcached, everything else through SQL: the plugin lists no keys, reads one key at a time, and
+   may read what was there some time ago (daemon_memcached_r_batch_size).
 2. The plugin answers NOT_FOUND and NOT_STORED for a row that somebody's transaction has locked, too. So neither is
    believed before SQL, which waits for no lock, has said what is there.
 3. A value that would abort mysqld is refused before it is sent.
@@ -138,7 +139,9 @@ class InnoDBMemcachedStore(ItemStore):
         for verb, key, value in unchanged:
             if verb == b"add" and key not in there:
                 raise StoreUnavailable(f"the table {self._table()} is locked: a row cannot be written")
-            if (verb == b"delete" and key in there) or (verb == b"replace" and self._is_other(key, value)):
+            if (verb == b"delete" and key in there) or (
+                verb == b"replace" and self._value_of(key) not in ([], [value])
+            ):
                 locked.append(key.decode())
         if len(locked) >= _MANY:
             raise StoreUnavailable(f"many rows of {self._table()} are locked by a transaction, {locked[0]} for one")
@@ -154,18 +157,19 @@ class InnoDBMemcachedStore(ItemStore):
         select = f"SELECT SQL_NO_CACHE {key} FROM {self._table()} WHERE {key} IN ({marks})"
         return {str(name).encode() for (name,) in self._session.ask(select, *names)}
 
-    def _is_other(self, key: bytes, value: bytes | None) -> bool:
-        """Whether there is a row for this key, with another value."""
-        return any(found != value for _, found in self._connection.values([key]))
+    def _value_of(self, key: bytes) -> list[bytes]:
+        container = self._container
+        select = (
+            f"SELECT SQL_NO_CACHE {_quoted(container.value)} FROM {self._table()} WHERE {_quoted(container.key)} = %s"
+        )
+        return [bytes(content or b"") for (content,) in self._session.ask(select, key.decode())]
 
     def _probe(self) -> None:
         """Write through memcached, read through SQL: the plugin is this MySQL's, its container is this table."""
         key = self._prefix + b"%open"  # no handle makes this key
         value = b"%d" % time.time_ns()
         self._demand(b"set", key, value, b"STORED")
-        read = f"SELECT SQL_NO_CACHE {_quoted(self._container.value)} FROM {self._table()} "
-        found = self._session.ask(f"{read}WHERE {_quoted(self._container.key)} = %s", key.decode())
-        if [bytes(content or b"") for (content,) in found] != [value]:
+        if self._value_of(key) != [value]:
             raise ConfigurationError(
                 f"what memcached at {self._plugin} is told to keep does not come into {self._table()}: another MySQL's "
                 "plugin listens there, or it has not read its containers since they changed (UNINSTALL PLUGIN "

@@ -110,6 +110,10 @@ class ItemStore(ABC):
     def _doubt(self, unchanged: list[Command]) -> None:
         """These commands changed nothing, as far as the replies say. Raises StoreError where that is not all."""
 
+    @abstractmethod
+    def _value_of(self, key: bytes) -> list[bytes]:
+        """The value of this key; none where there is no such item."""
+
     def _in_order(self, items: Iterable[tuple[bytes, bytes]]) -> Iterator[StoredJob]:
         """The jobs among items, in order of submission. All are read before the first."""
         found: list[tuple[int, StoredJob]] = []
@@ -150,7 +154,7 @@ class ItemStore(ABC):
         return b"add", key, value
 
     def _updating(self, key: bytes, operation: Update) -> Iterator[tuple[bytes, Command]]:
-        for _, value in self._connection.values([key]):
+        for value in self._value_of(key):
             placed = job_of(value)
             if placed is not None:
                 yield key, (b"replace", key, value_of(placed[1], placed[0], operation.attempts))

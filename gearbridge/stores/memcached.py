@@ -80,5 +80,8 @@ class MemcachedStore(ItemStore):
             self._process = process
             _log.error("memcached was started anew, without its jobs: those queued now end with this server")
 
+    def _value_of(self, key: bytes) -> list[bytes]:
+        return [value for _, value in self._connection.values([key])]
+
     def _doubt(self, unchanged: list[Command]) -> None:
         """It says so where the item is there already, or is gone: as it should be."""
