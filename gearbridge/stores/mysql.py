@@ -105,7 +105,8 @@ class MySQLStore(BulkTableStore):
     def _demand_room(self, content: bytes, kind: str) -> None:
         if self._max_payload is not None and len(content) > self._max_payload:
             raise StoreError(
-                f"{kind} of {len(content)} bytes; this database's max_allowed_packet allows {self._max_payload} at most"
+                f"the {kind} of {len(content)} bytes is over {self._max_payload}, "
+                "which is what this database's max_allowed_packet has room for"
             )
 
     def _statement_size(self) -> int:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
@@ -81,6 +82,8 @@ ITEMS = ("memcached", "innodb-memcached")
 DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
 
 _prefixes = count(1)
+#: What is in a MySQL of the user's stays there, so each run has prefixes of its own.
+_run = uuid4().hex[:8]
 
 
 def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
@@ -93,7 +96,7 @@ def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
         return Place(kind, request.getfixturevalue("memcached").url(f"test{next(_prefixes)}"))
     if kind == "innodb-memcached":
         prefix = f"test{next(_prefixes)}"
-        if innodb_memcached.REAL:  # one for all runs
-            return Place(kind, innodb_memcached.REAL.replace("?", f"{path.parent.parent.name}-{prefix}?"))
+        if innodb_memcached.REAL:
+            return Place(kind, innodb_memcached.REAL.replace("?", f"{_run}-{prefix}?"))
         return Place(kind, request.getfixturevalue("innodb_memcached").url(prefix))
     return Place(kind, f"sqlite:///{path}")
