@@ -24,7 +24,7 @@ FORMS = (
     "postgresql://USER:PASSWORD@HOST/DATABASE",
     "mysql://USER:PASSWORD@HOST/DATABASE",
     "memcached://HOST:PORT/PREFIX",
-    "innodb-memcached://HOST:PORT/PREFIX?sql=mysql://USER:PASSWORD@HOST/DATABASE",
+    "innodb-memcached://HOST:PORT/PREFIX?sql=mysql://...",
 )
 
 #: Module and class by scheme, first of those that read their URL themselves. A driver is imported when it is asked for:
