@@ -11,7 +11,7 @@ help: ## Tell what there is to do
 	@echo 'make TARGET, where TARGET is one of:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | while IFS='|' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.demo ## See a picture resized by a worker that SQL called (needs python3 only)
+demo: $(VENV)/.demo ## See an INSERT become a job, and a worker resize its picture (needs python3 only)
 	@$(BIN)/gearbridge demo
 
 demo-postgres: $(VENV)/.demo ## The same from a temporary PostgreSQL with the extension

@@ -1,5 +1,8 @@
 """The SQL functions `gman_*` on a Python program's SQLite connection. It knows no packet, and nothing of the job table.
 
+These functions submit at once. For jobs that are part of the transaction there are `gearbridge.enqueue(db, ...)` and
+triggers, `gearbridge.triggers.create(db, Trigger("images", "insert", "resize"))`, which need none of them.
+
     db = sqlite3.connect("app.db")
     gearbridge.sqlite.register(db, "127.0.0.1:4730")
     handle = db.execute("SELECT gman_do_background('resize', ?)", [payload]).fetchone()[0]

@@ -23,11 +23,9 @@ from gearbridge.errors import ConfigurationError
     default=Path("demo-out"),
     help="The folder for the thumbnail, the jobs and the logs.",
 )
-@click.option(
-    "--postgres", is_flag=True, help="Submit from a temporary PostgreSQL with the extension, not from SQLite."
-)
+@click.option("--postgres", is_flag=True, help="With a temporary PostgreSQL and the extension, not with SQLite.")
 def command(image: Path | None, output: Path, postgres: bool) -> None:
-    """See a job's whole way: submitted by SQL, kept by the job server, done by a worker, followed by SQL.
+    """See a job's whole way: made by a trigger, kept by the job server, done by a worker, followed by SQL.
 
     It prints each step as you would type it, with what comes of it, and stops everything it started. It needs Pillow
     (pip install 'gearbridge[demo]'), and for --postgres Debian's package postgresql-plpython3-15 or a later one.

@@ -1,4 +1,4 @@
-"""`gearbridge demo`: one picture's way from a SQL statement through the job server to a worker and back.
+"""`gearbridge demo`: one picture's way from an INSERT through the job server to a worker and back.
 
 It starts what an administrator would start and types what a user would type, so everything it shows can be repeated.
 """

@@ -1,4 +1,4 @@
-"""The demo's two databases, SQLite and a temporary PostgreSQL: opened and asked as a user would type it."""
+"""The demo's two databases, an SQLite file and a temporary PostgreSQL: opened and asked as a user would type it."""
 
 from __future__ import annotations
 
@@ -15,63 +15,82 @@ from .stage import gearbridge_command, python_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .stage import Stage
 
+_TABLE = "CREATE TABLE images (id {} PRIMARY KEY, path TEXT, width INTEGER, output TEXT)"
+
 
 class Progress(NamedTuple):
-    """What the database says about a job: the row as it shows it, and whether the server still knows the job."""
+    """What the database says about a job: the row as it shows it, and whether the server has it, and the job table."""
 
     shown: str
     known: bool
+    unfinished: bool
 
 
 class Database(Protocol):
-    """A database with the gman_* functions, whose statements are shown as they are typed."""
+    """A database with a table of images, whose statements are shown as they are typed."""
 
-    def submit(self, function: str, payload: str) -> str:
-        """Submit a background job by SQL; return its handle."""
+    #: Its URL, for the job server and for `gearbridge trigger`.
+    url: str
 
-    def show_status(self, handle: str) -> None:
-        """Type the statement that `progress` runs."""
+    def insert(self, path: Path, width: int, output: Path) -> str:
+        """Insert an image; return the handle of the job that the trigger makes of it."""
+
+    def ask(self, address: str, handle: str) -> None:
+        """Type what asks the job server at this address for a job's status: the statement that `progress` runs."""
 
     def progress(self, handle: str) -> Progress:
         """Ask for the job's status by SQL."""
 
 
 @contextlib.contextmanager
-def open_sqlite(stage: Stage, address: str) -> Iterator[Database]:
-    """A Python program's own SQLite database, in memory."""
-    stage.say("A Python program gives its SQLite connection the functions gman_*, and submits a job by SQL:")
-    connect = 'db = sqlite3.connect(":memory:")'
-    register = f'functions = gearbridge.sqlite.register(db, "{address}")'
-    stage.typed("$ ", python_command())
-    for line in ("import sqlite3, gearbridge.sqlite", connect, register):
-        stage.typed(">>> ", line)
-    with contextlib.closing(sqlite3.connect(":memory:")) as db:
-        functions = sqlite.register(db, address)
-        with contextlib.closing(functions), functions.errors():
-            yield _Sqlite(stage, db)
+def open_sqlite(stage: Stage, output: Path) -> Iterator[Database]:
+    """A program's own SQLite file, new."""
+    file = output / "app.db"
+    for old in output.glob("app.db*"):  # of the demo before: with its journal, and the job server's lock
+        old.unlink()
+    stage.say("A program has its data in an SQLite file, among them a table of images:")
+    table = _TABLE.format("INTEGER")
+    connect = f"sqlite3.connect({json.dumps(str(file))})"
+    stage.run(python_command(), "-c", f'import sqlite3; {connect}.execute("{table}")')
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        yield _Sqlite(stage, db, f"sqlite:///{file}", connect)
 
 
 class _Sqlite:
-    def __init__(self, stage: Stage, db: sqlite3.Connection) -> None:
+    def __init__(self, stage: Stage, db: sqlite3.Connection, url: str, connect: str) -> None:
+        self.url = url
         self._stage = stage
         self._db = db
+        self._connect = connect
 
-    def submit(self, function: str, payload: str) -> str:
-        statement = f"SELECT gman_do_background({_literal(function)}, {_literal(payload)})"
-        self._typed(statement)
-        handle = str(self._value(statement))
-        self._stage.answer(handle)
-        return handle
+    def insert(self, path: Path, width: int, output: Path) -> str:
+        self._stage.typed("$ ", python_command())
+        statement, handle = _insert(path, width, output), "SELECT handle FROM gearbridge_job"
+        for line in ("import sqlite3", f"db = {self._connect}", f"cursor = db.execute({_python_text(statement)})"):
+            self._stage.typed(">>> ", line)
+        self._db.execute(statement)
+        self._typed(handle)
+        found = str(self._value(handle))
+        self._stage.answer(found)
+        self._stage.typed(">>> ", "db.commit()")
+        self._db.commit()
+        return found
 
-    def show_status(self, handle: str) -> None:
+    def ask(self, address: str, handle: str) -> None:
+        self._stage.typed(">>> ", "import gearbridge.sqlite")
+        self._stage.typed(">>> ", f'functions = gearbridge.sqlite.register(db, "{address}")')
+        self._functions = sqlite.register(self._db, address)
         self._typed(_status(handle))
 
     def progress(self, handle: str) -> Progress:
-        shown = str(self._value(_status(handle)))
-        return Progress(shown, json.loads(shown)["known"])
+        unfinished = self._value(f"SELECT count(*) FROM gearbridge_job WHERE handle = {_literal(handle)}")
+        with self._functions.errors():
+            shown = str(self._value(_status(handle)))
+        return Progress(shown, json.loads(shown)["known"], bool(unfinished))
 
     def _typed(self, statement: str) -> None:
         self._stage.typed(">>> ", f"print(*db.execute({_python_text(statement)}).fetchone())")
@@ -90,7 +109,7 @@ def _status(handle: str) -> str:
 
 
 @contextlib.contextmanager
-def open_postgresql(stage: Stage, address: str) -> Iterator[Database]:
+def open_postgresql(stage: Stage, _output: Path) -> Iterator[Database]:
     """A temporary PostgreSQL with the extensions, removed at the end."""
     stage.say("A PostgreSQL of its own, in a temporary folder and on a free port, to be removed at the end:")
     with TemporaryCluster() as cluster:
@@ -98,35 +117,46 @@ def open_postgresql(stage: Stage, address: str) -> Iterator[Database]:
         stage.answer(f"PostgreSQL {cluster.installation.major} takes connections on port {cluster.port}")
         stage.say("Put the extension into it. For a database of yours: the same, with its URL")
         stage.run(gearbridge_command(), "db", "install", "--database", url)
-        stage.say("Any session of it submits jobs by SQL:")
-        stage.typed("$ ", f"psql {url}")
         with psycopg.connect(url, autocommit=True) as db:
-            database = _Postgresql(stage, db)
-            database.show(f"SELECT gman_servers_set({_literal(address)})")
+            database = _Postgresql(stage, db, url)
+            stage.say("An application has its data there, among them a table of images:")
+            stage.typed("$ ", f"psql {url}")
+            database.run(_TABLE.format("SERIAL"))
             yield database
 
 
 class _Postgresql:
-    def __init__(self, stage: Stage, db: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(self, stage: Stage, db: psycopg.Connection[tuple[object, ...]], url: str) -> None:
+        self.url = url
         self._stage = stage
         self._db = db
 
-    def show(self, statement: str) -> str:
-        """Type and run a statement; print and return its row."""
+    def run(self, statement: str) -> None:
+        """Type and run a statement that has no row to show."""
+        self._typed(statement)
+        self._db.execute(statement.encode())
+
+    def insert(self, path: Path, width: int, output: Path) -> str:
+        self.run("BEGIN")
+        self.run(_insert(path, width, output))
+        handle = self._show("SELECT handle FROM gman_jobs")
+        self.run("COMMIT")
+        return handle
+
+    def ask(self, address: str, handle: str) -> None:
+        self._show(f"SELECT gman_servers_set({_literal(address)})")
+        self._typed(_status_row(handle))
+
+    def progress(self, handle: str) -> Progress:
+        unfinished = self._row(f"SELECT count(*) FROM gman_jobs WHERE handle = {_literal(handle)}") != "0"
+        shown = self._row(_status_row(handle))
+        return Progress(shown, shown.startswith("t"), unfinished)
+
+    def _show(self, statement: str) -> str:
         self._typed(statement)
         shown = self._row(statement)
         self._stage.answer(shown)
         return shown
-
-    def submit(self, function: str, payload: str) -> str:
-        return self.show(f"SELECT gman_do_background({_literal(function)}, {_literal(payload)})")
-
-    def show_status(self, handle: str) -> None:
-        self._typed(_status_row(handle))
-
-    def progress(self, handle: str) -> Progress:
-        shown = self._row(_status_row(handle))
-        return Progress(shown, shown.startswith("t"))
 
     def _typed(self, statement: str) -> None:
         self._stage.typed("postgres=# ", f"{statement};")
@@ -135,6 +165,11 @@ class _Postgresql:
         row = self._db.execute(statement.encode()).fetchone()
         assert row is not None
         return " | ".join(_as_psql(value) for value in row)
+
+
+def _insert(path: Path, width: int, output: Path) -> str:
+    values = f"{_literal(str(path))}, {width}, {_literal(str(output))}"
+    return f"INSERT INTO images (path, width, output) VALUES ({values})"
 
 
 def _status_row(handle: str) -> str:

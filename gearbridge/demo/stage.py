@@ -68,7 +68,8 @@ class Stage:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE * 2, check=False)
         if done.returncode:
             raise ConfigurationError(f"{shlex.join(command)} failed:\n{done.stderr.strip()}")
-        self.answer(done.stdout.rstrip())
+        if done.stdout.strip():
+            self.answer(done.stdout.rstrip())
 
     def start(self, name: str, *command: str, ready: str | None = None) -> None:
         """Type a command that stays in the background; with `ready` wait for a line of it that matches, and print it.

@@ -1,8 +1,7 @@
-"""The demo's story: job server, worker, one SQL statement, progress, thumbnail, end."""
+"""The demo's story: database, job server, worker, trigger, one INSERT, progress, thumbnail, end."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from typing import TYPE_CHECKING
@@ -28,17 +27,19 @@ _PATIENCE = 60.0  # seconds for the job
 def tell(image: Path | None, output: Path, *, postgres: bool) -> None:
     """Run the demo; the thumbnail and the logs stay in the folder `output`. Raises GearbridgeError."""
     _demand_writable(output)
-    with Stage(output) as stage:
-        picture = _picture(stage, image, output)
-        thumbnail = output / "thumbnail.png"
-        thumbnail.unlink(missing_ok=True)
-        address = _start_server(stage, output)
+    stage = Stage(output)
+    picture = _picture(stage, image, output)
+    thumbnail = output / "thumbnail.png"
+    thumbnail.unlink(missing_ok=True)
+    # The programs end before the database that the job server keeps its jobs in.
+    with (open_postgresql if postgres else open_sqlite)(stage, output) as database, stage:
+        address = _start_server(stage, database)
         _start_worker(stage, address)
-        with (open_postgresql if postgres else open_sqlite)(stage, address) as database:
-            seconds = _do_job(stage, database, picture, thumbnail)
+        _make_trigger(stage, database)
+        seconds = _do_job(stage, database, address, picture, thumbnail)
         if not thumbnail.exists():
             raise ConfigurationError(f"the worker wrote no thumbnail; it said:\n{stage.log_of('worker')}")
-        stage.say(f"Done {seconds:.2f} s after the statement. The thumbnail:")
+        stage.say(f"Done {seconds:.2f} s after the commit. The thumbnail:")
         stage.answer(f"{thumbnail}: {describe_picture(thumbnail)}")
         stage.say("Stopping the worker, the job server and what else was started.")
     click.echo()
@@ -67,10 +68,10 @@ def _picture(stage: Stage, image: Path | None, output: Path) -> Path:
     return image
 
 
-def _start_server(stage: Stage, output: Path) -> str:
-    stage.say("The job server keeps background jobs in an SQLite file. A Gearman client of any language can use it:")
+def _start_server(stage: Stage, database: Database) -> str:
+    stage.say("The job server keeps its jobs in that database, too. A Gearman client of any language can use it:")
     port = free_port()
-    options = ("--listen", "127.0.0.1", "--port", str(port), "--store", f"sqlite:///{output / 'jobs.db'}")
+    options = ("--listen", "127.0.0.1", "--port", str(port), "--store", database.url)
     stage.start("server", gearbridge_command(), "server", *options, ready="listening on")
     return f"127.0.0.1:{port}"
 
@@ -83,21 +84,27 @@ def _start_worker(stage: Stage, address: str) -> None:
     stage.run(gearbridge_command(), "admin", "status", "--servers", address)
 
 
-def _do_job(stage: Stage, database: Database, picture: Path, thumbnail: Path) -> float:
-    """Submit the job and follow it to its end; return the seconds from the statement to the end."""
-    payload = json.dumps({"path": str(picture.absolute()), "width": _WIDTH, "output": str(thumbnail.absolute())})
+def _make_trigger(stage: Stage, database: Database) -> None:
+    stage.say("From now on each new row is a job of the function resize, and these columns are its payload:")
+    wish = ("--table", "images", "--on", "insert", "--function", "resize", "--columns", "path,width,output")
+    stage.run(gearbridge_command(), "trigger", "create", "--database", database.url, *wish)
+
+
+def _do_job(stage: Stage, database: Database, address: str, picture: Path, thumbnail: Path) -> float:
+    """Insert the picture and follow its job to its end; return the seconds from the commit to the end."""
+    stage.say("An INSERT is all it takes, by any program. The job is part of its transaction:")
+    handle = database.insert(picture.absolute(), _WIDTH, thumbnail.absolute())
     started = time.monotonic()
-    handle = database.submit("resize", payload)
-    stage.say("The statement is back at once. How far the worker is, asked by SQL again and again:")
-    database.show_status(handle)
+    stage.say("How far the worker is, asked by SQL again and again:")
+    database.ask(address, handle)
     shown = ""
     while True:
         progress = database.progress(handle)
         seconds = time.monotonic() - started
-        if progress.shown != shown:
+        if progress.shown != shown and (progress.known or not progress.unfinished):
             shown = progress.shown
             stage.answer(shown)
-        if not progress.known:
+        if not progress.known and not progress.unfinished:
             return seconds
         if seconds > _PATIENCE:
             raise ConfigurationError(

@@ -135,7 +135,8 @@ def _row_payload(trigger: Trigger, around: Surroundings, event: Event) -> str:
         raise ConfigurationError(f"SQLite makes no JSON of {len(columns)} columns; name at most {_MOST_COLUMNS}")
 
     def json(row: str) -> str:
-        return "json_object(" + ", ".join(_member(row, column) for column in columns) + ")"
+        members = ",\n            ".join(_member(row, column) for column in columns)
+        return f"json_object(\n            {members}\n        )"
 
     return trigger.row_json(event, json, "json_object")
 

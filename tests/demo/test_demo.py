@@ -22,7 +22,7 @@ VARIANTS = pytest.mark.parametrize("options", [(), ("--postgres",)], ids=["sqlit
 
 
 @VARIANTS
-def test_the_demo_shows_a_job_from_sql_to_thumbnail(
+def test_the_demo_shows_a_job_from_an_insert_to_the_thumbnail(
     start_process: StartProcess, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     shown = start_process(GEARBRIDGE, "demo", *options, cwd=tmp_path).succeed(90).decode()
@@ -30,7 +30,7 @@ def test_the_demo_shows_a_job_from_sql_to_thumbnail(
         assert thumbnail.size == (480, 320)
     assert "demo-out/picture.jpg: 3840 x 2560 pixels" in shown
     assert "demo-out/thumbnail.png: 480 x 320 pixels" in shown
-    assert "SELECT gman_do_background('resize'" in shown
+    assert "INSERT INTO images (path, width, output) VALUES (" in shown
     progress = [
         float(value) for value in re.findall(r"^(?:t \|.* \| |.*percentage\": )(\d[\d.]*)", shown, re.MULTILINE)
     ]
@@ -46,14 +46,18 @@ def test_what_the_demo_prints_can_be_typed_again(start_process: StartProcess, tm
     thumbnail = tmp_path / "demo-out" / "thumbnail.png"
     thumbnail.unlink()
     commands = [shlex.split(line) for line in re.findall(r"^\$ (.*)", shown, re.MULTILINE)]
-    server, worker, status, python = commands
+    table, server, worker, status, trigger, python = commands
+    for old in (tmp_path / "demo-out").glob("app.db*"):
+        old.unlink()
+    start_process(*table, cwd=tmp_path).succeed()
     started = [start_process(*command[:-1], cwd=tmp_path) for command in (server, worker) if command[-1] == "&"]
     started[0].wait_for_stderr("listening on")
     wait_until(lambda: b"resize       0        0        1" in start_process(*status, cwd=tmp_path).succeed(), what="it")
+    start_process(*trigger, cwd=tmp_path).succeed()
     typed = "\n".join(re.findall(r"^>>> (.*)", shown, re.MULTILINE))
     session = start_process(*python, "-", cwd=tmp_path, stdin=f"{typed}\ndb.close()\n".encode())
     handle, _ = session.succeed().decode().split("\n", 1)
-    assert handle.startswith("H:")
+    assert handle.startswith("S:")
     wait_until(thumbnail.exists, what="the thumbnail")
 
 
@@ -73,7 +77,7 @@ def test_an_interrupted_demo_leaves_nothing_running(
     start_process: StartProcess, tmp_path: Path, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
     demo = start_process(GEARBRIDGE, "demo", *options, cwd=tmp_path)
-    demo.wait_for_stdout(r"^resize +0 +0 +1" if not options else r"^# Put the extension")
+    demo.wait_for_stdout(r"^resize +0 +0 +1")
     demo.send_signal(number)
     assert demo.wait() in {1, 143}
     shown = demo.stdout.decode()
