@@ -8,15 +8,11 @@ import click
 
 from gearbridge.cli.db_move import export_command, import_command
 from gearbridge.cli.db_script import command as script_command
+from gearbridge.cli.options import database_option
 from gearbridge.extension import install as extension
 
-_database = click.option(
-    "--database",
-    metavar="URL",
-    required=True,
-    envvar="GEARBRIDGE_DATABASE",
-    show_envvar=True,
-    help="The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq).",
+_database = database_option(
+    "The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq)."
 )
 
 

@@ -98,6 +98,13 @@ def _refuse_without_ssl(ctx: click.Context) -> None:
             raise click.UsageError(f"{parameter.opts[0]} has no meaning without --ssl")
 
 
+def database_option(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --database; the function gets `database`, a URL."""
+    return click.option(
+        "--database", metavar="URL", required=True, envvar="GEARBRIDGE_DATABASE", show_envvar=True, help=help
+    )
+
+
 def seconds_option(*names: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add an option that takes a time in seconds, above 0; none by default."""
     return click.option(*names, type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help=help)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gearbridge.cli.options import database_option
 from gearbridge.cli.printing import print_table
 from gearbridge.errors import ConfigurationError
 from gearbridge.triggers import Trigger, drop, installed, plan, plan_drop
@@ -15,14 +16,7 @@ from gearbridge.triggers.database import FORMS, opened
 from gearbridge.triggers.migration import as_text, migration
 from gearbridge.triggers.wish import EACH, PRIORITIES, ROWS
 
-_database = click.option(
-    "--database",
-    metavar="URL",
-    required=True,
-    envvar="GEARBRIDGE_DATABASE",
-    show_envvar=True,
-    help=f"The database: {FORMS}.",
-)
+_database = database_option(f"The database: {FORMS}.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the statements and run none.")
 
 

@@ -5,6 +5,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     options CONSTANT jsonb := gearbridge._trigger_options(TG_ARGV);
+    wanted CONSTANT text[] := pg_catalog.string_to_array(options OPERATOR(pg_catalog.->>) 'columns', ',');
+    present text[];
+    unwanted text[] := '{}';
     payloads bytea[];
     unique_keys text[];
 BEGIN
@@ -26,13 +29,24 @@ BEGIN
     ELSIF (options OPERATOR(pg_catalog.->>) 'payload') OPERATOR(pg_catalog.=) 'both' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'only gman_enqueue_row() can send the old and the new row together';
     END IF;
-    IF options OPERATOR(pg_catalog.?) 'columns' THEN
-        SELECT pg_catalog.array_agg(gearbridge._trigger_payload(options, NULL, pg_catalog.to_jsonb(one)))
-        INTO payloads FROM gearbridge_rows AS one;
-    ELSE
-        SELECT pg_catalog.array_agg(pg_catalog.convert_to(pg_catalog.to_jsonb(one)::text, 'UTF8'))
-        INTO payloads FROM gearbridge_rows AS one;
+    -- Once for the statement: to pick the wanted columns out of each row takes three times as long.
+    IF wanted IS NOT NULL THEN
+        SELECT pg_catalog.array_agg(attname::text),
+            pg_catalog.array_agg(attname::text) FILTER (WHERE attname::text OPERATOR(pg_catalog.<>) ALL (wanted))
+        INTO present, unwanted
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid OPERATOR(pg_catalog.=) TG_RELID AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped;
+        IF NOT wanted OPERATOR(pg_catalog.<@) present THEN
+            RAISE undefined_column USING MESSAGE = pg_catalog.format(
+                'there is no column "%s" for the job''s payload',
+                (SELECT name FROM pg_catalog.unnest(wanted) AS name WHERE name OPERATOR(pg_catalog.<>) ALL (present) LIMIT 1)
+            );
+        END IF;
     END IF;
+    SELECT pg_catalog.array_agg(pg_catalog.convert_to(
+        (pg_catalog.to_jsonb(one) OPERATOR(pg_catalog.-) coalesce(unwanted, '{}'))::text, 'UTF8'
+    ))
+    INTO payloads FROM gearbridge_rows AS one;
     IF payloads IS NULL THEN
         RETURN NULL;
     END IF;

@@ -11,16 +11,12 @@ from psycopg import errors
 from tests.fixtures.postgres import value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.fixtures.postgres import Database, Session
 
 
 @pytest.fixture
-def sql(database: Database) -> Iterator[Session]:
-    with database.connect() as session:
-        session.execute("CREATE TABLE images (id integer PRIMARY KEY, path text, note text)")
-        yield session
+def sql(images: Session) -> Session:
+    return images
 
 
 def trigger(session: Session, *arguments: str, events: str = "INSERT OR UPDATE OR DELETE") -> None:
@@ -109,6 +105,16 @@ def test_a_statements_rows_are_enqueued_together(sql: Session) -> None:
     assert payloads(sql) == [{"id": 1}, {"id": 2}, {"id": 3}]
     sql.execute("INSERT INTO images SELECT 9 WHERE false")
     assert value(sql, "SELECT count(*) FROM gman_jobs WHERE priority = 'high'") == 3
+
+
+def test_a_statements_columns_must_be_there_and_may_be_all(sql: Session) -> None:
+    statement_trigger(sql, "f", "columns=note,id,path")
+    sql.execute("INSERT INTO images VALUES (1, 'a', 'b')")
+    assert payloads(sql) == [{"id": 1, "path": "a", "note": "b"}]
+    sql.execute("DROP TRIGGER enqueue ON images")
+    statement_trigger(sql, "f", "columns=id,pth")
+    with pytest.raises(errors.UndefinedColumn, match='no column "pth"'):
+        sql.execute("INSERT INTO images VALUES (2)")
 
 
 def test_the_transition_table_may_hold_old_rows(sql: Session) -> None:

@@ -14,16 +14,12 @@ from gearbridge.triggers import Trigger, create, drop, installed
 from tests.fixtures.postgres import value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.fixtures.postgres import Database, Session
 
 
 @pytest.fixture
-def sql(database: Database) -> Iterator[Session]:
-    with database.connect() as session:
-        session.execute("CREATE TABLE images (id integer PRIMARY KEY, path text, note text)")
-        yield session
+def sql(images: Session) -> Session:
+    return images
 
 
 def make(session: Session, on: str = "insert", **options: Any) -> str:
