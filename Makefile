@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-postgres test lint format docs bench soak packages venv clean
+.PHONY: help demo demo-postgres test lint format docs bench soak screenshots packages venv clean
 .DELETE_ON_ERROR:
 
 help: ## Tell what there is to do
@@ -46,6 +46,9 @@ soak: packages $(VENV)/.dev ## The long versions: more kills, more random histor
 		GEARBRIDGE_TEST_FUZZ_SECONDS=300 GEARBRIDGE_TEST_FUZZ_STREAMS=500000 GEARBRIDGE_TEST_FUZZ_SEED=$$(date +%s) \
 		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py \
 		tests/core/test_engine_fuzz.py tests/fuzz tests/stores/test_atomicity.py
+
+screenshots: packages $(VENV)/.dev ## Take the pictures of the dashboard in docs/images anew
+	$(BIN)/python -m tests.dashboard.screenshots
 
 packages: ## Install what the tests run against: Debian's packages, Node's libraries
 	@.ci/test-packages

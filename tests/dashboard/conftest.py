@@ -9,6 +9,8 @@ import pytest
 from gearbridge import Client
 from tests.fixtures.dashboard import WatchedServer
 
+from .browser import Browser
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,3 +26,10 @@ def many(tmp_path: Path) -> Iterator[WatchedServer]:
             for number in range(MANY):
                 client.do_background(f"f{number}", b"x")
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Headless Chromium, with a profile of its own."""
+    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
