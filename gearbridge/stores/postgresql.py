@@ -64,12 +64,12 @@ _DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
 _CONNECT = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, libpq's tcp_user_timeout
 #: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
-_LOCK_CLASS = 0x67656172
+LOCK_CLASS = 0x67656172
 
 #: Where the tables are; the SQL functions that use them say so too.
 SCHEMA = "gearbridge"
 
-_TAKE = text(f"SELECT pg_try_advisory_lock({_LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)")
+_TAKE = text(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)")
 
 
 class PostgreSQLStore(BulkTableStore):
