@@ -34,6 +34,7 @@ FLOORS = {
     "bench": 4,
     "triggers": 5,  # quotes as the extension does
     "doctor": 5,  # looks at servers, stores and extensions, and is shown by the command line
+    "top": 1,
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,
@@ -50,6 +51,8 @@ PURE = [
     "client/session.py",
     "client/worker_session.py",
     "moving/lines.py",
+    "top/figures.py",
+    "top/screen.py",
     "records.py",
     "errors.py",
 ]

@@ -1,0 +1,85 @@
+"""`gearbridge top`: functions and workers, as they are now, in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from gearbridge.cli.options import servers_option
+from gearbridge.client.client import Client
+from gearbridge.errors import GearbridgeError
+from gearbridge.top.figures import SORTS, Answers, Reading, read
+from gearbridge.top.screen import lines, table
+from gearbridge.top.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Seconds to connect, and to wait for an answer.
+_PATIENCE = 2.0
+
+
+@click.command("top")
+@servers_option
+@click.option(
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, metavar="SECONDS", help="Time between two looks."
+)
+@click.option("--sort", type=click.Choice(list(SORTS)), default="waiting", help="What comes first.")
+@click.option("--once", is_flag=True, help="Print the figures once, as a table; so it does where there is no terminal.")
+def command(servers: tuple[str, ...], interval: float, sort: str, once: bool) -> None:
+    """Watch job servers, gearmand too: per function what waits, by priority, what runs, who works, and how it changes.
+
+    Several servers are added up. Functions with jobs and without a worker are red. Keys: q ends it, s sorts by the next
+    column, arrows and page keys scroll.
+
+    \b
+    Examples:
+      gearbridge top
+      gearbridge top --servers jobs1,jobs2 --sort change
+    """
+    clients = {server: Client(server, connect_timeout=_PATIENCE, reply_timeout=_PATIENCE) for server in servers}
+    if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        reading = _look(clients, None)
+        for line in table(reading, sort):
+            click.echo(line.encode("utf-8", "surrogateescape"))
+        for server, why in reading.trouble.items():
+            click.echo(f"gearbridge: {server}: {why}", err=True)
+        sys.exit(3 if reading.trouble else 0)
+    with Terminal() as terminal:
+        _watch(terminal, clients, interval, sort)
+
+
+def _watch(terminal: Terminal, clients: Mapping[str, Client], interval: float, sort: str) -> None:
+    reading: Reading | None = None
+    first = 0
+    orders = list(SORTS)
+    while True:
+        reading = _look(clients, reading)
+        until = time.monotonic() + interval
+        while (left := until - time.monotonic()) > 0:
+            width, height = terminal.size
+            last = max(0, len(reading.rows) - 1)
+            first = max(0, min(first, last))
+            terminal.draw(lines(reading, width, height, sort, first))
+            key = terminal.key(left)
+            if key == "q":
+                return
+            if key == "s":
+                sort = orders[(orders.index(sort) + 1) % len(orders)]
+            first += {"up": -1, "down": 1, "page up": 5 - height, "page down": height - 5}.get(key or "", 0)
+
+
+def _look(clients: Mapping[str, Client], before: Reading | None) -> Reading:
+    answers: dict[str, Answers] = {}
+    trouble: dict[str, str] = {}
+    for server, client in clients.items():
+        try:
+            (version,) = client.admin("version")
+            told = (client.admin(line) for line in ("status", "prioritystatus", "workers"))
+            answers[server] = Answers(version.removeprefix("OK "), *told)
+        except GearbridgeError as error:
+            trouble[server] = str(error)
+    return read(answers, trouble, time.monotonic(), before)

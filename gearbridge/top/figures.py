@@ -1,0 +1,85 @@
+"""Figures of several servers as one table. It asks nobody: answers of the admin protocol are handed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+
+class Answers(NamedTuple):
+    """What one server said to `version`, `status`, `prioritystatus` and `workers`."""
+
+    version: str
+    status: Sequence[str]
+    priorities: Sequence[str]
+    workers: Sequence[str]
+
+
+class Row(NamedTuple):
+    """A function. `waiting` counts jobs that are due later too; `change` is their growth a second, None at first."""
+
+    name: str
+    waiting: int
+    high: int
+    normal: int
+    low: int
+    running: int
+    workers: int
+    change: float | None = None
+
+
+class Reading(NamedTuple):
+    """All servers at one moment, in seconds on a clock that never steps."""
+
+    at: float
+    rows: Mapping[str, Row]
+    connections: int
+    versions: Mapping[str, str]  # by server
+    trouble: Mapping[str, str]  # by server that did not answer
+
+
+#: How rows may be sorted, by the name that the screen shows.
+SORTS: dict[str, Callable[[Row], tuple[float | str, ...]]] = {
+    "waiting": lambda row: (-row.waiting, -row.running, row.name),
+    "running": lambda row: (-row.running, -row.waiting, row.name),
+    "workers": lambda row: (-row.workers, row.name),
+    "change": lambda row: (-abs(row.change or 0.0), row.name),
+    "name": lambda row: (row.name,),
+}
+
+
+def read(answers: Mapping[str, Answers], trouble: Mapping[str, str], at: float, before: Reading | None) -> Reading:
+    """Add up what the servers say, and compare it with the reading before."""
+    rows: dict[str, Row] = {}
+    for one in answers.values():
+        for row in _rows(one):
+            rows[row.name] = _sum(rows[row.name], row) if row.name in rows else row
+    if before is not None and at > before.at:
+        for name, row in rows.items():
+            old = before.rows[name].waiting if name in before.rows else 0
+            rows[name] = row._replace(change=(row.waiting - old) / (at - before.at))
+    connections = sum(len(one.workers) for one in answers.values())
+    return Reading(at, rows, connections, {server: one.version for server, one in answers.items()}, trouble)
+
+
+def sorted_rows(reading: Reading, sort: str) -> list[Row]:
+    """The rows in one of the orders of SORTS."""
+    return sorted(reading.rows.values(), key=SORTS[sort])
+
+
+def _rows(answers: Answers) -> Iterable[Row]:
+    queued = {name: tuple(map(int, numbers)) for name, *numbers in map(_cells, answers.priorities)}
+    for name, total, running, workers in map(_cells, answers.status):
+        high, normal, low, *_ = queued.get(name, (0, 0, 0))
+        yield Row(name, int(total) - int(running), high, normal, low, int(running), int(workers))
+
+
+def _cells(line: str) -> list[str]:
+    return line.split("\t")
+
+
+def _sum(one: Row, other: Row) -> Row:
+    counts = (mine + theirs for mine, theirs in zip(one[1:7], other[1:7], strict=True))
+    return Row(one.name, *counts)
