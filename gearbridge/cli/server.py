@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
-from gearbridge.server.logs import LEVELS
+from gearbridge.server.logs import FORMATS, LEVELS
 from gearbridge.server.service import nothing
 from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .gearmand.mapping import Values
 
 _DEFAULTS = ServerConfig()
+_log = logging.getLogger(__name__)
 
 #: gearmand's options that this command has under the same name anyway, or in another way.
 _OWN = ("listen", "port", "job-retries", "worker-wakeup", "exceptions", "job-handle-prefix", "verbose")
@@ -153,6 +155,12 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default="INFO",
     help="What is logged: this and what is graver.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="human",
+    help="How the log looks: lines for people, or JSON objects, one a line.",
+)
 @http_options
 @gearmand_options
 @click.option(
@@ -169,7 +177,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How long a connection may take for its TLS handshake.",
 )
 @click.pass_context
-def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
+def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any) -> None:
     """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the jobs in hand end first.
 
     Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are taken as well,
@@ -183,25 +191,27 @@ def command(ctx: click.Context, /, verbose: str, **options: Any) -> None:
       gearbridge server --ssl --ssl-certificate server.pem --ssl-key server.key
       gearbridge server --http 127.0.0.1:8080            with a dashboard in the browser
     """
-    beside = _beside(http_config(options))
+    # Who reads JSON wants to read nothing else there.
+    say = _log.info if log_format == "json" else _say
+    beside = _beside(http_config(options), say)
     values, notes = _gearmand_values(ctx, options)
     check(values)
     if "queue-type" in values and _is_given(ctx, "store"):
         raise ConfigurationError("--store and --queue-type both say where jobs are kept; give one of them")
-    told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper()))
+    told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper(), log_format=log_format))
     if values.get("check-args"):
         return
-    launch(told.config, told.process, _say, (*notes, *told.notes), beside)
+    launch(told.config, told.process, say, (*notes, *told.notes), beside)
 
 
-def _beside(http: HttpConfig | None) -> Beside:
+def _beside(http: HttpConfig | None, say: Callable[[str], None]) -> Beside:
     """What runs in the server's event loop beside it."""
     if http is None:
         return nothing
     from gearbridge.dashboard.server_view import ServerView  # noqa: PLC0415  as in http_config
     from gearbridge.dashboard.serving import served  # noqa: PLC0415
 
-    return lambda service: served(ServerView(service), http, _say)
+    return lambda service: served(ServerView(service), http, say)
 
 
 def _gearmand_values(ctx: click.Context, options: dict[str, Any]) -> tuple[Values, list[str]]:

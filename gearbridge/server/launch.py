@@ -34,6 +34,7 @@ class ProcessOptions:
     log_file: a path, "stderr" or "none".
     syslog: log to the system's log as well.
     level: one of logs.LEVELS.
+    log_format: one of logs.FORMATS.
     user: whom to become before anything is opened; '' stays who it is.
     file_descriptors: how many files may be open; 0 leaves it as it is.
     """
@@ -44,6 +45,7 @@ class ProcessOptions:
     log_file: str = "stderr"
     syslog: bool = False
     level: str = "INFO"
+    log_format: str = "human"
     user: str = ""
     file_descriptors: int = 0
 
@@ -93,11 +95,11 @@ def _load_early() -> None:
 
 def _start_log(process: ProcessOptions) -> None:
     try:
-        logs.start(process.level, process.log_file, to_syslog=process.syslog)
+        logs.start(process.level, process.log_file, to_syslog=process.syslog, form=process.log_format)
     except OSError as error:
         print(
             f'{os.path.basename(sys.argv[0])}: Could not open log file "{process.log_file}", from "{os.getcwd()}", '
             f"switching to stderr. ({error.strerror})",
             file=sys.stderr,
         )
-        logs.start(process.level, "stderr", to_syslog=process.syslog)
+        logs.start(process.level, "stderr", to_syslog=process.syslog, form=process.log_format)

@@ -1,12 +1,16 @@
-"""Where the log goes: standard error, a file that can be opened anew, syslog. It knows nothing of what is logged.
+"""Where the log goes, and how it looks: standard error, a file that can be opened anew, syslog; for people or as JSON.
+
+It knows nothing of what is logged.
 
 The levels are gearmand's, so that --verbose means the same and the admin command `verbose` answers the same word.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import syslog
+from datetime import UTC, datetime
 
 NOTICE = 25
 
@@ -22,7 +26,11 @@ LEVELS = {
     "DEBUG": logging.DEBUG,
 }
 
+#: How lines may look.
+FORMATS = ("human", "json")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: What every record has; all else was given as `extra`.
+_COMMON = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 _SYSLOG = {70: syslog.LOG_EMERG, 60: syslog.LOG_ALERT, 50: syslog.LOG_CRIT, 40: syslog.LOG_ERR}
 _SYSLOG |= {30: syslog.LOG_WARNING, NOTICE: syslog.LOG_NOTICE, 20: syslog.LOG_INFO, 10: syslog.LOG_DEBUG}
 
@@ -43,6 +51,25 @@ class LogFile(logging.FileHandler):
         old.close()
 
 
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger and message, and a traceback where there is one.
+
+    What the event concerns, handles and functions, are fields of their own.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _COMMON},
+        }
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str, ensure_ascii=False)
+
+
 class Syslog(logging.Handler):
     """The system's log, through the C library: harmless where no daemon listens."""
 
@@ -54,8 +81,8 @@ class Syslog(logging.Handler):
         syslog.syslog(_SYSLOG.get(record.levelno, syslog.LOG_INFO), self.format(record))
 
 
-def start(level: str, file: str, *, to_syslog: bool = False) -> None:
-    """Begin to log. `file` is a path, "stderr", or "none"; `level` is one of LEVELS.
+def start(level: str, file: str, *, to_syslog: bool = False, form: str = "human") -> None:
+    """Begin to log. `file` is a path, "stderr", or "none"; `level` is one of LEVELS, `form` one of FORMATS.
 
     Raises OSError when the file cannot be opened; nothing has begun then.
     """
@@ -68,7 +95,9 @@ def start(level: str, file: str, *, to_syslog: bool = False) -> None:
         handlers.append(LogFile(file, encoding="utf-8"))
     if to_syslog:
         handlers.append(Syslog())
-    logging.basicConfig(level=LEVELS[level], format=_FORMAT, handlers=handlers or [logging.NullHandler()])
+    for handler in handlers:
+        handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(_FORMAT))
+    logging.basicConfig(level=LEVELS[level], handlers=handlers or [logging.NullHandler()])
 
 
 def reopen() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from socket import socket
 
-    from gearbridge.records import Operation
+    from gearbridge.records import Operation, Put, StoredJob
     from gearbridge.stores.base import ClaimableStore, Store
 
     from .config import ServerConfig
@@ -52,6 +52,8 @@ GC_THRESHOLDS = (5_000, 200, 100)
 #: What asks a server to stop: at once, or when no job is left that would be lost. As gearmand's.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACEFUL_SIGNAL = signal.SIGUSR1
+#: How many of the handles and functions that an event concerns are logged as its fields.
+LOGGED_HANDLES = 10
 
 
 def nothing(_service: Service) -> AbstractAsyncContextManager[None]:
@@ -221,7 +223,7 @@ class Service:
 
     def _committed(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
         if errors:
-            _log.error("%d background jobs were refused: %s", len(errors), next(iter(errors.values())))
+            _log_refused([cast("Put", group[index]).job for index in errors], next(iter(errors.values())))
         self.engine.queue.now = time.monotonic()
         self.engine.committed(group, errors)
         self._committing = bool(self.engine.journal)
@@ -299,6 +301,13 @@ class Service:
         while not condition():
             self._flushed = asyncio.Event()
             await self._flushed.wait()
+
+
+def _log_refused(jobs: Sequence[StoredJob], why: str) -> None:
+    handles = [job.handle.decode("ascii", "backslashreplace") for job in jobs[:LOGGED_HANDLES]]
+    functions = sorted({job.function.decode("utf-8", "backslashreplace") for job in jobs})[:LOGGED_HANDLES]
+    extra = {"handles": handles, "functions": functions}
+    _log.error("%d background jobs were refused: %s", len(jobs), why, extra=extra)
 
 
 def loop_factory() -> type[asyncio.AbstractEventLoop] | None:

@@ -1,0 +1,53 @@
+"""What a server logs, as JSON: one object a line, with what it concerns as fields; and nothing per job."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gearbridge import Client
+from gearbridge.errors import ServerError
+from gearbridge.extension.cluster import TemporaryCluster
+from tests.fixtures.processes import wait_until
+from tests.fixtures.server import GearbridgeServer
+from tests.fixtures.workers import working
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def entries(server: GearbridgeServer) -> list[dict[str, Any]]:
+    assert server.process is not None
+    return [json.loads(line) for line in server.process.stderr.splitlines()]
+
+
+def test_every_line_is_an_object_and_no_job_has_one(tmp_path: Path) -> None:
+    with GearbridgeServer(tmp_path, "--log-format", "json") as server:
+        with working(server.address, f=lambda job: b""), Client(server.address) as client:
+            for _ in range(20):
+                client.do("f", b"")
+                client.do_background("f", b"")
+        (entry,) = entries(server)
+        assert "listening on" in entry["message"]
+        assert (entry["level"], entry["logger"]) == ("INFO", "gearbridge.cli.server")
+        assert entry["time"].endswith("+00:00")
+
+
+def test_what_an_event_concerns_are_fields(tmp_path: Path) -> None:
+    with (
+        TemporaryCluster() as cluster,
+        GearbridgeServer(
+            tmp_path, "--store", cluster.url(), "--store-patience", "0.2", "--log-format", "json"
+        ) as server,
+        Client(server.address) as client,
+    ):
+        cluster.stop()
+        with pytest.raises(ServerError, match="cannot be reached"):
+            client.do_background("resize", b"")
+        (refused,) = wait_until(lambda: [one for one in entries(server) if "refused" in one["message"]])
+        assert refused["level"] == "ERROR"
+        assert refused["functions"] == ["resize"]
+        (handle,) = refused["handles"]
+        assert handle.startswith("H:")
