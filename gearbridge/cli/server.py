@@ -12,10 +12,10 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.server.logs import FORMATS, LEVELS
-from gearbridge.server.service import nothing
 from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
 
+from .beside import beside
 from .gearmand.mapping import check, plan
 from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
@@ -23,9 +23,6 @@ from .http import http_config, http_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from gearbridge.dashboard.serving import HttpConfig
-    from gearbridge.server.service import Beside
 
     from .gearmand.mapping import Values
 
@@ -193,7 +190,7 @@ def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any
     """
     # Who reads JSON wants to read nothing else there.
     say = _log.info if log_format == "json" else _say
-    beside = _beside(http_config(options), say)
+    http = http_config(options)
     values, notes = _gearmand_values(ctx, options)
     check(values)
     if "queue-type" in values and _is_given(ctx, "store"):
@@ -201,17 +198,8 @@ def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any
     told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper(), log_format=log_format))
     if values.get("check-args"):
         return
-    launch(told.config, told.process, say, (*notes, *told.notes), beside)
-
-
-def _beside(http: HttpConfig | None, say: Callable[[str], None]) -> Beside:
-    """What runs in the server's event loop beside it."""
-    if http is None:
-        return nothing
-    from gearbridge.dashboard.server_view import ServerView  # noqa: PLC0415  as in http_config
-    from gearbridge.dashboard.serving import served  # noqa: PLC0415
-
-    return lambda service: served(ServerView(service), http, say)
+    companions = beside(http, told.config.listen, told.http_port, say)
+    launch(told.config, told.process, say, (*notes, *told.notes), companions)
 
 
 def _gearmand_values(ctx: click.Context, options: dict[str, Any]) -> tuple[Values, list[str]]:

@@ -15,9 +15,10 @@ import uvicorn
 from gearbridge.errors import ConfigurationError
 from gearbridge.server.listening import listen, shown
 
-from .access import is_loopback
+from .access import Access, is_loopback
 from .app import application
 from .board import Board
+from .gearmand_routes import gearmand_application
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
@@ -98,6 +99,20 @@ async def served(seen: Seen, config: HttpConfig, announce: Callable[[str], None]
         remembering.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await remembering
+
+
+@contextlib.asynccontextmanager
+async def gearmand_served(seen: Seen, host: str, port: int, announce: Callable[[str], None]) -> AsyncIterator[str]:
+    """Serve gearmand's HTTP protocol while the block runs; gives the URL. Raises ConfigurationError.
+
+    As on Gearman's own port there is no password; on loopback the Host header must name this machine, as for `served`.
+    """
+    sockets = listen(host, port, 128)
+    url = f"http://{shown(sockets[0])}/"
+    app = gearmand_application(seen)
+    async with listening(Access(app, None, ()) if is_loopback(host) else app, sockets):
+        announce(f"gearmand's HTTP protocol on {url}")
+        yield url
 
 
 @contextlib.asynccontextmanager

@@ -96,9 +96,15 @@ def test_what_has_no_meaning_is_said() -> None:
         "--round-robin has no meaning here",
         "--coredump has no meaning here",
         "--threads has no meaning here",
-        "--http-port has no meaning here",
+        "--http-port has no meaning without -r http",
     )
     assert "--job-retries 0 fails a job when its first worker is lost" in told.notes[5]
+
+
+def test_http_is_served_where_gearmand_serves_it() -> None:
+    assert planned().http_port is None
+    assert planned("-r", "http").http_port == 8080
+    assert planned("-r", "http", "--http-port", "81").http_port == 81
 
 
 def test_jobs_in_gearmands_own_table_are_not_passed_over_in_silence() -> None:

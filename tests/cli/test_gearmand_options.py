@@ -132,7 +132,7 @@ def test_a_configuration_file_is_read_alike(
 def test_what_has_been_promised_and_cannot_be_kept_is_refused(ours: Path, start_process: StartProcess) -> None:
     for options, said in (
         (["--ssl"], "gearmand: --ssl"),  # gearmand as Debian builds it serves plain text
-        (["-r", "http"], "protocol module : http"),
+        (["-r", "gopher"], "protocol module : gopher"),
         (["-q", "redis"], "there is no store for redis here"),
         (["-p", "70000"], "port 70000 is over 65535"),
         (["-p", "no-such-service"], "neither a port nor the name of a service"),

@@ -30,16 +30,17 @@ _TABLES = ("libsqlite3-table", "libpq-table", "mysql-table")
 
 @dataclass(frozen=True)
 class Plan:
-    """How to serve; `notes` are for the log."""
+    """How to serve; `notes` are for the log. `http_port` is where gearmand's HTTP protocol is served, None: nowhere."""
 
     config: ServerConfig
     process: ProcessOptions
     notes: tuple[str, ...]
+    http_port: int | None = None
 
 
 def plan(values: Values, config: ServerConfig, process: ProcessOptions) -> Plan:
     """What the options given change of `config` and `process`. Raises ConfigurationError for what cannot be had."""
-    return Plan(_config(values, config), _process(values, process), _notes(values))
+    return Plan(_config(values, config), _process(values, process), _notes(values), _http_port(values))
 
 
 def check(values: Values) -> None:
@@ -111,14 +112,18 @@ def _config(values: Values, config: ServerConfig) -> ServerConfig:
             changes[field] = read(values[name])  # type: ignore[arg-type]  # the parser has read numbers and flags
     if "queue-type" in values:
         changes["store"] = store_url(str(values["queue-type"]), values)
-    protocol = values.get("protocol")
-    if protocol == "http":
-        raise ConfigurationError("Error while enabling protocol module : http (there is none here)")
-    if protocol:
-        raise ConfigurationError(f"Unknown protocol module : {protocol}")
     if values.get("ssl"):
         changes |= _tls(values)
     return replace(config, **changes)  # type: ignore[arg-type]  # by field; each was read as its field's type
+
+
+def _http_port(values: Values) -> int | None:
+    protocol = values.get("protocol")
+    if not protocol:
+        return None
+    if protocol != "http":
+        raise ConfigurationError(f"Unknown protocol module : {protocol}")
+    return port_number(str(values.get("http-port", BY_NAME["http-port"].default)))
 
 
 def _tls(values: Values) -> dict[str, object]:
@@ -138,6 +143,8 @@ def _notes(values: Values) -> tuple[str, ...]:
     notes = [f"--{name} has no meaning here" for name in WITHOUT_MEANING if name in values and name not in _TABLES]
     if not values.get("ssl"):
         notes += [f"--{name} has no meaning without --ssl" for name in _TLS if name in values]
+    if not values.get("protocol") and "http-port" in values:
+        notes.append("--http-port has no meaning without -r http")
     if values.get("job-retries") == 0:
         notes.append("--job-retries 0 fails a job when its first worker is lost, as in gearmand 2.0; -1 is no limit")
     if str(values.get("queue-type", "builtin")).lower() != "builtin":

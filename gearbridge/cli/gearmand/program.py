@@ -15,6 +15,7 @@ from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.version import __version__
 
+from ..beside import beside
 from .mapping import check, plan
 from .options import BY_NAME, help_text
 from .parser import parse, parse_file
@@ -93,5 +94,6 @@ def _run(words: Sequence[str]) -> int:
             pid_file=BY_NAME["pid-file"].default, log_file=BY_NAME["log-file"].default, level=BY_NAME["verbose"].default
         ),
     )
-    launch(told.config, told.process, _log.info, (*notes, *told.notes))
+    companions = beside(None, told.config.listen, told.http_port, _log.info)
+    launch(told.config, told.process, _log.info, (*notes, *told.notes), companions)
     return 0
