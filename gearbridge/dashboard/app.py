@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from . import metrics
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from .board import Board
 
 _PAGE = Path(__file__).with_name("page")
-#: What the page is made of, by path.
+#: What the page is made of, by path, and each one's type. Read at once: the server may become another user later.
 _FILES = {
-    "/": ("index.html", "text/html"),
-    "/style.css": ("style.css", "text/css"),
-    "/board.js": ("board.js", "text/javascript"),
-    "/draw.js": ("draw.js", "text/javascript"),
+    "/": ((_PAGE / "index.html").read_bytes(), "text/html"),
+    "/style.css": ((_PAGE / "style.css").read_bytes(), "text/css"),
+    "/board.js": ((_PAGE / "board.js").read_bytes(), "text/javascript"),
+    "/draw.js": ((_PAGE / "draw.js").read_bytes(), "text/javascript"),
 }
 
 
@@ -54,15 +54,15 @@ def application(board: Board, token: str | None = None, hosts: Iterable[str] = (
         Route("/readyz", readiness),
         Route("/metrics", scrape),
         *Api(board).routes(),
-        *(Route(path, _file(name, kind)) for path, (name, kind) in _FILES.items()),
+        *(Route(path, _file(content, kind)) for path, (content, kind) in _FILES.items()),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _told})
     return Access(app, token, hosts)
 
 
-def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+def _file(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
     async def send_file(_request: Request) -> Response:
-        return FileResponse(_PAGE / name, media_type=kind, headers={"Cache-Control": "no-cache"})
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
 
     return send_file
 

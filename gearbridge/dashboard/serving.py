@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
+import uvicorn.lifespan.off  # here, and not when it serves: the server may become another user before
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.server.listening import listen, shown
@@ -121,6 +123,7 @@ async def listening(app: ASGIApp, sockets: list[socket], context: ssl.SSLContext
     server = _Beside(
         uvicorn.Config(
             app,
+            http=H11Protocol,
             lifespan="off",
             log_config=None,
             log_level=logging.WARNING,

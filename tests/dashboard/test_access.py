@@ -95,9 +95,9 @@ def test_a_token_opens_everything_and_health_needs_none(tmp_path: Path) -> None:
         ("", 421),
     ],
 )
-def test_a_name_that_was_made_to_point_here_is_refused(watched: WatchedServer, host: str, status: int) -> None:
-    assert watched.get("/api/overview", Host=host).status == status
-    assert watched.get("/healthz", Host=host).status == 200
+def test_a_name_that_was_made_to_point_here_is_refused(shared_watched: WatchedServer, host: str, status: int) -> None:
+    assert shared_watched.get("/api/overview", Host=host).status == status
+    assert shared_watched.get("/healthz", Host=host).status == 200
 
 
 def test_the_page_of_another_site_changes_nothing(watched: WatchedServer) -> None:
@@ -119,8 +119,8 @@ def test_the_page_of_another_site_changes_nothing(watched: WatchedServer) -> Non
         assert watched.post("/api/jobs", {"function": "f"}, **headers).status == 202
 
 
-def test_the_page_runs_nothing_from_elsewhere_and_is_shown_in_no_frame(watched: WatchedServer) -> None:
-    policy = watched.get("/").headers["content-security-policy"]
+def test_the_page_runs_nothing_from_elsewhere_and_is_shown_in_no_frame(shared_watched: WatchedServer) -> None:
+    policy = shared_watched.get("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy

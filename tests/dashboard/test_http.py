@@ -55,7 +55,9 @@ def test_metrics_count_what_became_of_jobs(watched: WatchedServer) -> None:
     assert seen['gearbridge_job_run_seconds_count{function="resize"}'] > 0
     assert seen['gearbridge_job_wait_seconds_bucket{function="resize",le="+Inf"}'] > 0
     assert seen["gearbridge_commit_seconds_count"] > 0
-    assert seen["gearbridge_commit_group_operations_sum"] == 8, "four jobs written, four deleted"
+    wait_until(
+        lambda: watched.metrics()["gearbridge_commit_group_operations_sum"] == 8, what="four written, four deleted"
+    )
     assert seen["gearbridge_store_up"] == 1
     assert seen["process_open_fds"] > 0
 
@@ -209,15 +211,15 @@ def test_a_job_that_cannot_be_done_again_says_so(watched: WatchedServer) -> None
         (b'{"function": "f", "due": 5, "background": false}', "background job of normal priority"),
     ],
 )
-def test_what_is_no_job_is_refused(watched: WatchedServer, body: bytes, message: str) -> None:
-    answer = watched.post("/api/jobs", body)
+def test_what_is_no_job_is_refused(shared_watched: WatchedServer, body: bytes, message: str) -> None:
+    answer = shared_watched.post("/api/jobs", body)
     assert answer.status == 400
     assert message in answer.json["error"]
 
 
 @pytest.mark.parametrize("query", ["sort=colour", "limit=-1", "limit=x", "offset=9999999999", "limit=%C2%B2"])
-def test_what_is_no_question_is_refused(watched: WatchedServer, query: str) -> None:
-    assert watched.get(f"/api/functions?{query}").status == 400
+def test_what_is_no_question_is_refused(shared_watched: WatchedServer, query: str) -> None:
+    assert shared_watched.get(f"/api/functions?{query}").status == 400
 
 
 def test_workers_are_shown_with_what_they_run(watched: WatchedServer) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .browser import Browser
 
+#: Of the bench: enough for the page to look several times meanwhile.
+JOBS = 120_000
 FUNCTIONS, FAILURES, WORKERS = "#function-rows", "#failure-rows", "#worker-rows"
 
 
@@ -51,7 +53,7 @@ def test_figures_agree_with_admin_status_while_bench_runs(
         for size in (3, 5):
             client.do_background_many(f"waiting{size}", [b"x"] * size)
     browser.open(watched.url)
-    bench = start_process(GEARBRIDGE, "bench", "--servers", watched.address, "--jobs", "30000", "--workers", "4")
+    bench = start_process(GEARBRIDGE, "bench", "--servers", watched.address, "--jobs", str(JOBS), "--workers", "4")
     done = "gearbridge_bench"
     wait_until(lambda: done in shown(browser), what="the bench's function on the page")
     seen = []
@@ -66,8 +68,8 @@ def test_figures_agree_with_admin_status_while_bench_runs(
     assert any(total > 0 for total, _, _ in seen), "jobs of the bench were seen waiting"
     wait_until(lambda: shown(browser) == told(watched), what="agreement at rest")
     (row,) = [row for row in browser.table(FUNCTIONS) if row[0] == done]
-    assert number(row[5]) == 30_000
-    assert number(browser.text("#completed")) == 30_000
+    assert number(row[5]) == JOBS
+    assert number(browser.text("#completed")) == JOBS
     wait_until(lambda: browser.run("return document.querySelectorAll('#rate-line path')[1].getAttribute('d')"))
     assert browser.complaints() == []
 
