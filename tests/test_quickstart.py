@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,13 +15,14 @@ from gearbridge.extension.cluster import TemporaryCluster
 from gearbridge.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .fixtures.processes import StartProcess
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = (
     "quickstart.md",
+    "examples/polyglot/README.md",
     "howto/exactly-once.md",
     "howto/high-availability.md",
     "howto/install.md",
@@ -33,6 +35,8 @@ PAGES = (
 )
 #: What `npm install` brings a reader.
 NODE_MODULES = Path(__file__).parent / "interop" / "scripts" / "node" / "node_modules"
+#: The ports on the pages: Gearman's own, that of a second server, that of a web page.
+PORTS = ("4730", "4731", "8000")
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -44,9 +48,10 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks(page: str, port: int, second_port: int = 4731) -> list[Block]:
-    """The page's blocks, for job servers on other ports than Gearman's own and the one after it."""
-    text = (DOCS / page).read_text(encoding="utf-8").replace("4730", str(port)).replace("4731", str(second_port))
+def blocks(page: str, ports: Mapping[str, int]) -> list[Block]:
+    """The page's blocks, with other ports in the place of its own."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    text = re.sub(r"\b\d{4}\b", lambda found: str(ports.get(found[0], found[0])), text)
     return [Block(*found.groups(default="")) for found in _BLOCK.finditer(text)]
 
 
@@ -81,9 +86,12 @@ def expected(text: str) -> re.Pattern[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: StartProcess, database_url: str) -> None:
-    port = free_port()
-    page = blocks(name, port, free_port())
+    ports = {port: free_port() for port in PORTS}
+    port = ports["4730"]
+    page = blocks(name, ports)
     assert len([block for block in page if block.language == "sh"]) >= 2
+    if name.startswith("examples/"):  # a page with its files beside it
+        shutil.copytree((DOCS / name).parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / "script.sh").write_text(script(page, tmp_path, port), encoding="utf-8")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -92,6 +100,8 @@ def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: Star
         "GEARBRIDGE_SERVERS": f"127.0.0.1:{port}",
         "GEARBRIDGE_SERVER_PORT": str(port),
         "GEARBRIDGE_SERVER_LISTEN": "127.0.0.1",
+        "GEARMAN_SERVERS": f"127.0.0.1:{port}",
+        "PORT": str(ports["8000"]),
         "NODE_PATH": str(NODE_MODULES),
     }
     shell = start_process("bash", "script.sh", env=environment, cwd=tmp_path)
@@ -113,5 +123,5 @@ def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: Star
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_is_run_or_compared(name: str) -> None:
-    for block in blocks(name, 4730):
+    for block in blocks(name, {}):
         assert block.title or block.language in {"sh", "text"}, block
