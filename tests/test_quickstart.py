@@ -26,6 +26,7 @@ PAGES = (
     "howto/exactly-once.md",
     "howto/high-availability.md",
     "howto/install.md",
+    "howto/managed-postgresql.md",
     "howto/move-from-gearmand.md",
     "howto/replace-gearmand.md",
     "howto/security.md",
