@@ -10,6 +10,7 @@
 -- Group: who may do what
 -- Nobody but the owner may call anything until an administrator grants it:
 --     SELECT gearbridge.grant_submit('application', 'mail_*');
+\i gearbridge/caller.sql
 \i gearbridge/role_right.sql
 \i gearbridge/_right_of.sql
 \i gearbridge/_owner.sql
@@ -26,6 +27,7 @@
 \i gearbridge/revoke_server.sql
 \i gearbridge/grant_admin.sql
 \i gearbridge/revoke_admin.sql
+\i gearbridge/_granted.sql
 \i gearbridge/may_submit.sql
 \i gearbridge/_demand_submit.sql
 

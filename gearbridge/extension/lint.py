@@ -2,7 +2,8 @@
 
 The rules:
 1. Volatility and parallel safety are declared, so that nobody gets the default by forgetting.
-2. search_path is pinned to `pg_catalog, pg_temp`: what the caller has in his path is never called.
+2. search_path is pinned to `pg_catalog, pg_temp`: what the caller has in his path is never called. A body whose names
+   are resolved when it is created (RETURN, BEGIN ATOMIC) needs that only as SECURITY DEFINER, for what it calls.
 3. There is a COMMENT ON with an example, and a word on what ROLLBACK does: help is in the database itself.
 4. The script says who may execute it: EXECUTE is revoked from PUBLIC, or granted to it deliberately. PL/Python is never
    for PUBLIC.
@@ -58,7 +59,7 @@ def _faults_of_options(function: SqlFunction) -> Iterator[str]:
         yield "declare IMMUTABLE, STABLE or VOLATILE"
     if function.parallel is None:
         yield "declare PARALLEL SAFE, RESTRICTED or UNSAFE"
-    if function.search_path != SEARCH_PATH:
+    if function.search_path != SEARCH_PATH and (function.security_definer or not function.bound):
         yield "pin it: SET search_path = pg_catalog, pg_temp"
 
 

@@ -44,6 +44,7 @@ class SqlFunction(NamedTuple):
 
     `volatility` and `parallel` are None where they are not declared, `search_path` where it is not pinned, `comment`
     where there is none. `public` tells whether everybody may execute it, None where the script does not say.
+    `bound` tells whether its names are resolved when it is created (RETURN, BEGIN ATOMIC); `body` is empty then.
     An aggregate's `language` is AGGREGATE, and its `returns` is None: only its final function knows.
     """
 
@@ -57,6 +58,7 @@ class SqlFunction(NamedTuple):
     security_definer: bool
     search_path: tuple[str, ...] | None
     body: str
+    bound: bool
     comment: str | None
     public: bool | None
 
@@ -107,6 +109,7 @@ def _read(statement: Any, comments: dict[Identity, str], public: dict[Identity, 
         "security" in options and bool(options["security"].boolval),
         search_path,
         options["as"][0].sval if "as" in options else "",
+        statement.sql_body is not None,
         comments.get(identity),
         public.get(identity),
     )
@@ -126,6 +129,7 @@ def _read_aggregate(statement: Any, comments: dict[Identity, str], public: dict[
         security_definer=False,
         search_path=None,
         body="",
+        bound=False,
         comment=comments.get(identity),
         public=public.get(identity),
     )

@@ -8,7 +8,7 @@ BEGIN
         RETURN true;
     END IF;
     RAISE insufficient_privilege USING
-        MESSAGE = format('role %I may not submit jobs of function "%s"', role, function),
+        MESSAGE = format('role %I may not submit jobs of function "%s"', coalesce(role, 'none'), function),
         HINT = format('An administrator may grant it: SELECT gearbridge.grant_submit(%L, %L);', role, function);
 END
 $function$;
@@ -20,10 +20,3 @@ Example: SELECT gearbridge._demand_submit('resize', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
 REVOKE EXECUTE ON FUNCTION gearbridge._demand_submit(text, name) FROM PUBLIC;
-
--- In a SECURITY DEFINER function current_user is its owner, and nothing tells who called. So the caller is asked on the
--- way in: text becomes this type before the function is entered, in the caller's own name.
-CREATE DOMAIN gearbridge.submittable AS text
-    CONSTRAINT may_submit CHECK (gearbridge._demand_submit(VALUE, current_user));
-
-COMMENT ON DOMAIN gearbridge.submittable IS 'The name of a function whose jobs the current user may submit; checked as text becomes it.';

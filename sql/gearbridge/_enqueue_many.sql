@@ -1,12 +1,13 @@
 -- One INSERT for all. With unique keys, which may meet each other and others' jobs, one for each.
 CREATE FUNCTION gearbridge._enqueue_many(
-    function gearbridge.submittable,
+    function text,
     payloads bytea[],
     unique_keys text[],
     priority text,
     run_at timestamptz,
     max_attempts integer,
-    keep_result boolean
+    keep_result boolean,
+    caller gearbridge.caller DEFAULT current_user
 )
 RETURNS text[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -22,6 +23,7 @@ DECLARE
     seconds CONSTANT bigint := pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()));
     handles text[];
 BEGIN
+    PERFORM gearbridge._demand_submit(_enqueue_many.function, _enqueue_many.caller);
     IF pg_catalog.array_ndims(_enqueue_many.payloads) > 1 THEN
         RAISE array_subscript_error USING MESSAGE = 'the payloads must be an array of one dimension';
     END IF;
@@ -66,10 +68,10 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gearbridge._enqueue_many(gearbridge.submittable, bytea[], text[], text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean, gearbridge.caller) IS
 $comment$Put a job for each payload into the job table; what the gman_enqueue_many functions have in common.
 
 Example: SELECT gearbridge._enqueue_many('resize', '{cat.jpg}', NULL, 'normal', NULL, NULL, NULL);
 ROLLBACK takes the jobs back.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gearbridge._enqueue_many(gearbridge.submittable, bytea[], text[], text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean, gearbridge.caller) FROM PUBLIC;

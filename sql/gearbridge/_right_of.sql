@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 SELECT one, '{submit,admin}'::text[]
 FROM unnest('{
-    gman_enqueue, gman_enqueue_many, gman_enqueue_row, gman_enqueue_rows, _enqueue, _enqueue_many, _demand_submit,
+    gman_enqueue, gman_enqueue_many, gman_enqueue_row, gman_enqueue_rows, _enqueue, _enqueue_many,
     gman_do, gman_do_high, gman_do_low, gman_do_all, gman_sum, _sum_add, _sum_do,
     gman_do_background, gman_do_high_background, gman_do_low_background, gman_do_background_many,
     gman_servers_set, gman_wait

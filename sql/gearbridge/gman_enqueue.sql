@@ -8,15 +8,10 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue(
-        function, pg_catalog.convert_to(payload, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue(
+    function, pg_catalog.convert_to(payload, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue(text, text, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
@@ -42,15 +37,10 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue(
-        function, payload, unique_key, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue(
+    function, payload, unique_key, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
@@ -76,15 +66,10 @@ CREATE FUNCTION gman_enqueue(
     keep_result boolean DEFAULT false
 )
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue(
-        function, pg_catalog.convert_to(payload::text, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue(
+    function, pg_catalog.convert_to(payload::text, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.

@@ -8,17 +8,12 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue_many(
-        function,
-        CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
-        unique_keys, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue_many(
+    function,
+    CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
+    unique_keys, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue_many(text, text[], text[], text, timestamptz, integer, boolean) IS
 $comment$Put a job for each payload into the job table, as part of this transaction, and return their handles in order.
@@ -40,17 +35,12 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue_many(
-        function,
-        payloads,
-        unique_keys, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue_many(
+    function,
+    payloads,
+    unique_keys, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) IS
 $comment$Put a job for each payload into the job table, as part of this transaction, and return their handles in order.
@@ -72,17 +62,12 @@ CREATE FUNCTION gman_enqueue_many(
     keep_result boolean DEFAULT false
 )
 RETURNS text[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._enqueue_many(
-        function,
-        CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload::text, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
-        unique_keys, priority, run_at, max_attempts, keep_result
-    );
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._enqueue_many(
+    function,
+    CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload::text, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
+    unique_keys, priority, run_at, max_attempts, keep_result
+);
 
 COMMENT ON FUNCTION gman_enqueue_many(text, jsonb[], text[], text, timestamptz, integer, boolean) IS
 $comment$Put a job for each payload into the job table, as part of this transaction, and return their handles in order.

@@ -4,16 +4,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    RETURN EXISTS (
-        SELECT FROM gearbridge.role_right AS granted
-        WHERE may_submit.function LIKE granted.matching AND granted."right" IN ('submit', 'admin') AND (
-            granted.role OPERATOR(pg_catalog.=) may_submit.role
-            OR granted.role OPERATOR(pg_catalog.=) 'public'
-            OR pg_catalog.pg_has_role(
-                may_submit.role, pg_catalog.to_regrole(pg_catalog.quote_ident(granted.role)), 'USAGE'
-            )
-        )
-    ) OR pg_catalog.pg_has_role(may_submit.role, gearbridge._owner(), 'USAGE');
+    RETURN EXISTS (SELECT FROM gearbridge._granted(may_submit.function, may_submit.role))
+        OR pg_catalog.pg_has_role(may_submit.role, gearbridge._owner(), 'USAGE');
 END
 $function$;
 

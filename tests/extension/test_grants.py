@@ -95,6 +95,27 @@ def test_there_is_no_way_round(database: Database, admin: Session, role: str, ca
 
 
 @pytest.mark.parametrize(
+    ("caller", "error"),
+    [
+        ("'postgres'", errors.CheckViolation),
+        ("NULL", errors.CheckViolation),
+        ("(SELECT NULL::gearbridge.caller WHERE false)", errors.InsufficientPrivilege),
+    ],
+)
+def test_nobody_calls_in_another_ones_name(
+    database: Database, admin: Session, role: str, caller: str, error: type[psycopg.Error]
+) -> None:
+    admin.execute("SELECT gearbridge.grant_submit(%s, 'a')", (role,))
+    with database.connect(role) as app:
+        for call in ("_enqueue('b', 'x', ", "_enqueue_many('b', '{x}', "):
+            with pytest.raises(error):
+                value(app, f"SELECT gearbridge.{call}NULL, NULL, NULL, NULL, NULL, {caller})")
+        with pytest.raises(errors.InsufficientPrivilege, match="permission denied for type"):
+            app.execute("CREATE TEMP TABLE kept_for_others (name gearbridge.caller)")
+    assert value(admin, "SELECT count(*) FROM gman_jobs") == 0
+
+
+@pytest.mark.parametrize(
     "made",
     [
         "AFTER INSERT ON stock FOR EACH ROW EXECUTE FUNCTION public.gman_enqueue_row",

@@ -86,6 +86,13 @@ def test_deliberately_public_sql_is_allowed() -> None:
     )
 
 
+def test_a_body_that_is_bound_at_its_creation_needs_no_search_path() -> None:
+    before, after = GOOD.index("SET search_path"), GOOD.index("COMMENT")
+    definer = (GOOD[:before] + "RETURN a;" + GOOD[after:]).replace("plpgsql", "sql")
+    assert lint(definer) == ["f(integer, text): pin it: SET search_path = pg_catalog, pg_temp"]
+    assert lint(definer.replace("SECURITY DEFINER", "")) == []
+
+
 def test_an_aggregate_needs_a_comment_and_a_word_on_rights() -> None:
     made = "CREATE AGGREGATE total(a text, b text) (SFUNC = f, STYPE = text);"
     comment = (
