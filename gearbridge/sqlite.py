@@ -1,4 +1,4 @@
-"""The SQL functions `gman_*` on a Python program's SQLite connection. It knows no packet, and nothing of the job table.
+"""The SQL functions `gman_*` on a Python program's SQLite connection. It knows no packet.
 
 These functions submit at once. For jobs that are part of the transaction there are `gearbridge.enqueue(db, ...)` and
 triggers, `gearbridge.triggers.create(db, Trigger("images", "insert", "resize"))`, which need none of them.
@@ -13,6 +13,7 @@ triggers, `gearbridge.triggers.create(db, Trigger("images", "insert", "resize"))
     gman_do(function, payload [, unique_key])            the result of a foreground job
     gman_do_background(function, payload [, unique_key]) the job's handle
     gman_status(handle)                                  JSON: known, running, numerator, denominator, percentage
+    gman_job(handle)                                     JSON: all that the job table knows of the job, NULL if nothing
     gman_ping()                                          time to the server and back, in seconds
     gman_last_error()                                    why the last of these functions to fail on this connection did
 
@@ -26,7 +27,9 @@ Rules of this file:
    connection that threads share (check_same_thread=False) thus keeps them waiting; give each thread its own.
 5. Close the connection after use, as sqlite3 demands anyway: until then it and its functions keep each other alive.
 6. interrupt() and Ctrl-C end a wait within some 20 ms.
-7. sqlite3 replaces every exception of a function by "user-defined function raised exception". So the reason goes to the
+7. For what `gearbridge.enqueue` put into this database's own job table (handles that begin with S:) gman_status and
+   gman_job read the table and no server is asked: such a job is running from the first progress that its worker tells.
+8. sqlite3 replaces every exception of a function by "user-defined function raised exception". So the reason goes to the
    log "gearbridge.sqlite", is kept for gman_last_error(), and `Functions.errors` gives the exception itself back.
 """
 
@@ -40,6 +43,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .client.client import Client
 from .errors import ConfigurationError, GearbridgeError
+from .following import has_jobs, job_row, status_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +92,7 @@ class Functions:
         self._reply_timeout = reply_timeout
         self._client: Client | None = None
         # A statement inside the waiting one: SQLite answers "interrupted" once interrupt() was called.
+        self._connection = connection
         self._look_up = lambda: connection.execute("SELECT 1").close()
         for name, arities, function in (
             ("gman_servers_set", (1,), self.set_servers),
@@ -95,6 +100,7 @@ class Functions:
             ("gman_do", (2, 3), self._do),
             ("gman_do_background", (2, 3), self._do_background),
             ("gman_status", (1,), self._status),
+            ("gman_job", (1,), self._job),
             ("gman_ping", (0,), self._ping),
         ):
             for arity in arities:
@@ -154,6 +160,8 @@ class Functions:
     def _status(self, handle: Value) -> str | None:
         if handle is None:
             return None
+        if str(handle).startswith("S:") and has_jobs(self._connection):
+            return json.dumps(status_row(self._connection, str(handle)))
         status = self._connected().status(str(handle))
         return json.dumps(
             {
@@ -164,6 +172,12 @@ class Functions:
                 "percentage": status.percentage,
             }
         )
+
+    def _job(self, handle: Value) -> str | None:
+        if not has_jobs(self._connection):
+            raise ConfigurationError("this database has no job table: `gearbridge db script --sqlite` makes one")
+        row = job_row(self._connection, str(handle))
+        return None if row is None else json.dumps(row)
 
     def _ping(self) -> float:
         return self._connected().ping()

@@ -52,6 +52,10 @@
 \i gearbridge/gman_cancel.sql
 \i gearbridge/gman_retry.sql
 \i gearbridge/_demand_read.sql
+\i gearbridge/_job.sql
+\i gearbridge/gman_job.sql
+\i gearbridge/_status.sql
+\i gearbridge/gman_status.sql
 \i gearbridge/_result.sql
 \i gearbridge/gman_result.sql
 \i gearbridge/gman_wait.sql

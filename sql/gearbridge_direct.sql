@@ -36,7 +36,7 @@
 \i gearbridge_direct/gman_do_background_many.sql
 \i gearbridge_direct/gman_do_high_background.sql
 \i gearbridge_direct/gman_do_low_background.sql
-\i gearbridge_direct/gman_status.sql
+\i gearbridge_direct/_direct_status.sql
 \i gearbridge_direct/gman_status_by_unique_key.sql
 
 -- Group: the job server's own tables

@@ -12,6 +12,8 @@
 \i mysql/gman_queues.sql
 \i mysql/gman_cancel.sql
 \i mysql/gman_retry.sql
+\i mysql/gman_job.sql
+\i mysql/gman_status.sql
 \i mysql/gman_result.sql
 \i mysql/gman_complete.sql
 

@@ -23,6 +23,8 @@ FLOORS = {
     "connections": 1,
     "certificates": 1,
     "enqueueing": 2,
+    "enqueueing": 1,
+    "following": 1,
     "core": 2,
     "stores": 2,
     "server": 3,

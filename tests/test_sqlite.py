@@ -18,6 +18,7 @@ from gearbridge.wire import commands as c
 from gearbridge.wire.packets import request, response
 from tests.client.scripted import Scripted
 from tests.fixtures.processes import PATIENCE, free_port, wait_until
+from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
@@ -237,3 +238,37 @@ def test_close_and_call_again(db: sqlite3.Connection, functions: Functions) -> N
     again = gearbridge.sqlite.register(db, str(one(db, "SELECT gman_servers()")))
     assert one(db, "SELECT gman_ping() >= 0") == 1
     again.close()
+
+
+def test_what_was_enqueued_here_is_told_by_the_table_without_a_server(tmp_path: Path) -> None:
+    finish = threading.Event()
+
+    def slow(job: Job) -> bytes:
+        job.send_status(1, 4)
+        assert finish.wait(PATIENCE)
+        return b"done"
+
+    file = tmp_path / "app.db"
+    with (
+        GearbridgeServer(tmp_path, "--store", f"sqlite:///{file}") as server,
+        contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db,
+    ):
+        gearbridge.sqlite.register(db)
+        db.row_factory = sqlite3.Row
+        handle = gearbridge.enqueue(db, "f", "four", unique_key="key", priority="low", max_attempts=3, keep_result=True)
+        job = json.loads(str(one(db, "SELECT gman_job(?)", handle)))
+        asked = ("handle", "function", "unique_key", "priority", "state", "attempts", "max_attempts", "payload_size")
+        assert [job[name] for name in asked] == [handle, "f", "key", "low", "ready", 0, 3, 4]
+        assert one(db, "SELECT gman_job('S:0')") is None
+        gone = {"known": False, "running": False, "numerator": 0, "denominator": 0, "percentage": None}
+        assert json.loads(str(one(db, "SELECT gman_status(?)", handle))) == {**gone, "known": True}
+        with working(server.address, f=slow):
+            running = {"known": True, "running": True, "numerator": 1, "denominator": 4, "percentage": 25}
+            wait_until(lambda: json.loads(str(one(db, "SELECT gman_status(?)", handle))) == running)
+            finish.set()
+            wait_until(lambda: json.loads(str(one(db, "SELECT gman_status(?)", handle))) == gone)
+        assert one(db, "SELECT gman_job(?) ->> 'state'", handle) == "done"
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        functions = gearbridge.sqlite.register(db)
+        with pytest.raises(ConfigurationError, match="no job table"), functions.errors():
+            one(db, "SELECT gman_job('S:1')")

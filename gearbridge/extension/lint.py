@@ -97,7 +97,9 @@ class _Names(Visitor):
 
 
 def _sql_of(function: SqlFunction) -> Iterator[str]:
-    """Every SQL statement or expression in a body, as a statement."""
+    """Every SQL statement or expression in a body, as a statement; none where the names are bound already."""
+    if function.bound:
+        return
     if function.language == "sql":
         yield function.body
     elif function.language == "plpgsql":

@@ -44,7 +44,7 @@ class BulkTableStore(TableStore):
 
     @abstractmethod
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
-        """Statements that set attempts."""
+        """Statements that set attempts, each after one that was lost; its progress counts no more."""
 
     @abstractmethod
     def _settles(self, settled: dict[str, Settlement]) -> Iterator[Statement]:

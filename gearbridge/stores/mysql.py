@@ -41,7 +41,7 @@ _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 
 _INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
-_UPDATE = f"UPDATE {job.name} SET attempts = %s WHERE handle = %s"
+_UPDATE = f"UPDATE {job.name} SET attempts = %s, numerator = NULL, denominator = NULL WHERE handle = %s"
 _SETTLE = settle_statement("%s")
 _TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), 0)")
 

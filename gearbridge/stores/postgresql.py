@@ -40,7 +40,7 @@ _INSERT = (
     "%b::text[]) ON CONFLICT (handle) DO NOTHING"
 )
 _UPDATE = (
-    f"UPDATE {job.name} SET attempts = changed.attempts "
+    f"UPDATE {job.name} SET attempts = changed.attempts, numerator = NULL, denominator = NULL "
     "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
     f"WHERE {job.name}.handle = changed.handle"
 )

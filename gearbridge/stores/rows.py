@@ -90,7 +90,7 @@ def settlement_of(operation: Operation, now: int) -> Settlement:
         return (DONE, None, None, None, operation.result, now, None, None)
     if isinstance(operation, Retry):
         due = now + pause_before(operation.attempts)
-        return (None, operation.attempts, due, _error(operation.error), None, None, None, None)
+        return (None, operation.attempts, due, _error(operation.error), None, None, 0, 0)
     assert isinstance(operation, Failed)
     return (FAILED, operation.attempts, None, _error(operation.error), None, now, None, None)
 
@@ -126,7 +126,10 @@ class Steps:
             elif isinstance(operation, Drop):
                 steps.drops[operation.handle.decode()] = None
             elif isinstance(operation, Update):
-                steps.attempts[operation.handle.decode()] = operation.attempts
+                handle = operation.handle.decode()
+                steps.attempts[handle] = operation.attempts
+                if steps.settled.get(handle, ())[:-2] == _KEPT[:-2]:
+                    del steps.settled[handle]  # the progress of the attempt that was lost
             else:
                 handle = operation.handle.decode()
                 before = steps.settled.get(handle, _KEPT)

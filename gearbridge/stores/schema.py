@@ -91,7 +91,7 @@ job = Table(
     Column("enqueued", BigInteger, comment="seconds since 1970"),
     Column("enqueued_by", _text(255), comment="the database role that did it"),
     Column("finished", BigInteger, comment="seconds since 1970 at which it failed for good or was done"),
-    Column("numerator", BigInteger, comment="progress, as the worker told it last"),
+    Column("numerator", BigInteger, comment="progress, as the worker told it last; NULL or 0: none in this attempt"),
     Column("denominator", BigInteger),
     Column("result", LargeBinary().with_variant(mysql.LONGBLOB, *_MYSQL), comment="where keep_result is 1"),
     Column("error", Text().with_variant(mysql.TEXT(charset="utf8mb4"), *_MYSQL), comment="why the last attempt failed"),

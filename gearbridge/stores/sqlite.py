@@ -38,7 +38,7 @@ _INSERT = {
     size: f"INSERT OR IGNORE INTO {job.name} ({', '.join(COLUMNS)}) VALUES " + ", ".join([_ROW] * size)
     for size in _SIZES
 }
-_UPDATE = f"UPDATE {job.name} SET attempts = ? WHERE handle = ?"
+_UPDATE = f"UPDATE {job.name} SET attempts = ?, numerator = NULL, denominator = NULL WHERE handle = ?"
 _SETTLE = settle_statement("?")
 _DELETE = {size: f"DELETE FROM {job.name} WHERE handle IN ({', '.join('?' * size)})" for size in _SIZES}
 

@@ -171,7 +171,7 @@ class TableStore:
                     connection.execute(
                         job.update()
                         .where(job.c.handle == bindparam("of_handle"))
-                        .values(attempts=bindparam("to_attempts")),
+                        .values(attempts=bindparam("to_attempts"), numerator=None, denominator=None),
                         [{"of_handle": handle, "to_attempts": count} for handle, count in steps.attempts.items()],
                     )
                 for handle, values in steps.settled.items():

@@ -1,6 +1,7 @@
+-- The function's name is not told: the caller may not even know that there is such a function.
 CREATE FUNCTION gearbridge._demand_read(handle text, role name)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
@@ -17,21 +18,15 @@ BEGIN
         RETURN true;
     END IF;
     RAISE insufficient_privilege USING
-        MESSAGE = pg_catalog.format('role %I may not read the result of job %s', _demand_read.role, _demand_read.handle),
+        MESSAGE = pg_catalog.format('role %I may not look at job %s', coalesce(_demand_read.role, 'none'), _demand_read.handle),
         HINT = 'It may neither submit jobs of that function nor monitor (gearbridge.grant_submit, gearbridge.grant_monitor).';
 END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._demand_read(text, name) IS
-$comment$Raise 42501 where a role may not read a job's result: it may neither submit jobs of that function nor read gman_jobs.
+$comment$Raise 42501 where a role may not read a job's state or result, since handles can be guessed: it may neither submit jobs of that function nor read gman_jobs.
 
 Example: SELECT gearbridge._demand_read('S:42', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
 REVOKE EXECUTE ON FUNCTION gearbridge._demand_read(text, name) FROM PUBLIC;
-
--- Handles can be guessed. The caller is asked as for gearbridge.submittable, and for the same reason.
-CREATE DOMAIN gearbridge.readable AS text
-    CONSTRAINT may_read CHECK (gearbridge._demand_read(VALUE, current_user));
-
-COMMENT ON DOMAIN gearbridge.readable IS 'The handle of a job whose result the current user may read; checked as text becomes it.';

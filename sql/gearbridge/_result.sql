@@ -1,5 +1,4 @@
--- The type of `handle` asks whether the caller may.
-CREATE FUNCTION gearbridge._result(handle gearbridge.readable)
+CREATE FUNCTION gearbridge._result(handle text, caller gearbridge.caller DEFAULT current_user)
 RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -7,6 +6,7 @@ AS $function$
 DECLARE
     job record;
 BEGIN
+    PERFORM gearbridge._demand_read(_result.handle, _result.caller);
     SELECT one.state, one.result, one.error INTO job
     FROM gearbridge.gearbridge_job AS one WHERE one.handle = _result.handle;
     IF job.state = 2 THEN
@@ -16,10 +16,10 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gearbridge._result(gearbridge.readable) IS
+COMMENT ON FUNCTION gearbridge._result(text, gearbridge.caller) IS
 $comment$Read what gman_result() returns.
 
 Example: SELECT gearbridge._result('S:42');
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gearbridge._result(gearbridge.readable) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION gearbridge._result(text, gearbridge.caller) FROM PUBLIC;

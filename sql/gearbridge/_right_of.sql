@@ -14,8 +14,8 @@ FROM unnest('{
 UNION ALL
 SELECT one, '{submit,monitor,admin}'
 FROM unnest('{
-    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result,
-    _result, _demand_read
+    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result, gman_job,
+    _result, _job, _status, _direct_status
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{monitor,admin}'

@@ -20,12 +20,13 @@ SELECT
     to_timestamp(job.enqueued) AS enqueued_at,
     job.enqueued_by::text AS enqueued_by,
     to_timestamp(job.finished) AS finished_at,
-    octet_length(job.payload) AS payload_size
+    octet_length(job.payload) AS payload_size,
+    job.keep_result = 1 AS keep_result
 FROM gearbridge.gearbridge_job AS job;
 
 COMMENT ON VIEW gman_jobs IS
 $comment$Every job in the job table: those that SQL enqueued, and those that a job server keeps here.
-A job that a worker has in hand is shown as ready; the job server knows more about it (gman_status()).
+A job that a worker has in hand is shown as ready, since taking it writes nothing. error is that of the last attempt.
 
 Example: SELECT handle, error FROM gman_jobs WHERE state = 'failed' ORDER BY finished_at DESC LIMIT 10;$comment$;
 

@@ -1,12 +1,7 @@
 CREATE FUNCTION gman_result(handle text)
 RETURNS bytea
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN gearbridge._result(handle);
-END
-$function$;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN gearbridge._result(handle);
 
 COMMENT ON FUNCTION gman_result(text) IS
 $comment$The result of a job that was enqueued with keep_result and is done, else NULL; convert_from(..., 'UTF8') makes text of it.

@@ -19,5 +19,6 @@ SELECT
     FROM_UNIXTIME(enqueued) AS enqueued_at,
     enqueued_by,
     FROM_UNIXTIME(finished) AS finished_at,
-    LENGTH(payload) AS payload_size
+    LENGTH(payload) AS payload_size,
+    keep_result = 1 AS keep_result
 FROM gearbridge_job

@@ -39,7 +39,7 @@ def test_a_result_is_for_who_may_submit_the_function_or_monitor(database: Databa
     assert value(admin, "SELECT gman_complete(%s, 'the result')", handle)
     admin.execute("SELECT gearbridge.grant_submit(%s, 'mail_*')", (role,))
     with database.connect(role) as app:
-        with pytest.raises(errors.InsufficientPrivilege, match="may not read the result of job") as caught:
+        with pytest.raises(errors.InsufficientPrivilege, match="may not look at job") as caught:
             value(app, "SELECT gman_result(%s)", handle)
         assert "secret" not in str(caught.value)
         with pytest.raises(errors.InsufficientPrivilege):

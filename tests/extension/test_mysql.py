@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -173,4 +174,24 @@ def test_the_script_makes_the_same(mariadb: MariaDB, start_process: StartProcess
     with mariadb.connect(name) as connection:
         assert enqueue(connection, "f", "x").startswith("S:")
         install = rows(connection, "SHOW FUNCTION STATUS WHERE Db = DATABASE()")
-        assert len(install) == 13
+        assert len(install) == 15
+
+
+def test_one_job_and_its_status_are_told_as_json(sql: Connection) -> None:
+    handle = enqueue(sql, "f", "four", "key", "low", None, 3, True)
+    told = json.loads(value(sql, "SELECT gman_job(%s)", handle))
+    columns = [column[0] for column in rows(sql, "SHOW COLUMNS FROM gman_jobs")]
+    assert list(told) == columns
+    asked = ("function", "unique_key", "priority", "state", "max_attempts", "payload_size", "run_at")
+    assert [told[name] for name in asked] == ["f", "key", "low", "ready", 3, 4, None]
+    assert told["keep_result"]
+    assert value(sql, "SELECT gman_job('S:0')") is None
+    status = {"known": True, "running": False, "numerator": 0, "denominator": 0, "percentage": None}
+    assert json.loads(value(sql, "SELECT gman_status(%s)", handle)) == status
+    rows(sql, "UPDATE gearbridge_job SET numerator = 1, denominator = 4")
+    status = {"known": True, "running": True, "numerator": 1, "denominator": 4, "percentage": 25}
+    assert json.loads(value(sql, "SELECT gman_status(%s)", handle)) == status
+    assert value(sql, "SELECT gman_complete(%s, 'r')", handle)
+    assert not json.loads(value(sql, "SELECT gman_status(%s)", handle))["known"]
+    assert json.loads(value(sql, "SELECT gman_job(%s)", handle))["state"] == "done"
+    assert value(sql, "SELECT gman_status(NULL)") is None

@@ -47,7 +47,7 @@ CALLS = [
     "gman_do_all('f', '{x}'::text[])",
     "gman_do_all('f', '{x}'::bytea[])",
     "gman_sum('f', 'x')",
-    "gman_status('H:1')",
+    "gearbridge._direct_status('H:1')",
     "gman_status_by_unique_key('k')",
     "gman_server_status()",
     "gman_server_workers()",

@@ -29,7 +29,8 @@ CATALOGUE = """
         WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND extname LIKE 'gearbridge%'
     )
     SELECT pg_describe_object(classid, objid, 0), extname,
-        (SELECT row(prosrc, pg_get_function_sqlbody(oid), provolatile, proparallel, proisstrict, prosecdef, proconfig, prokind, prorettype::regtype,
+        (SELECT row(prosrc, pg_get_function_sqlbody(oid), provolatile, proparallel, proisstrict, prosecdef, proconfig,
+            prokind, prorettype::regtype,
             pg_get_function_arguments(oid), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(proacl) AS a))::text
             FROM pg_proc WHERE oid = objid AND classid = 'pg_proc'::regclass),
         (SELECT row(relkind, reloptions, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(relacl) AS a),

@@ -69,6 +69,24 @@ def test_room_is_for_each_function(place: Place, store: ClaimableStore) -> None:
     assert claimed(store, f=0) == []
 
 
+def test_progress_is_that_of_the_present_attempt(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "S:1"}, {"handle": "S:2"})
+    assert claimed(store, f=MANY) == [b"S:1", b"S:2"]
+    store.apply([Progress(b"S:1", 1, 4), Progress(b"S:2", 1, 4)])
+    assert progress(place) == [(1, 4), (1, 4)]
+    store.apply([Update(b"S:1", 1), Retry(b"S:2", 1, "no disk")])
+    assert progress(place) == [(None, None), (0, 0)]
+    store.apply([Progress(b"S:1", 2, 4), Update(b"S:1", 2)])
+    assert progress(place)[0] == (None, None)
+    store.apply([Update(b"S:1", 3), Progress(b"S:1", 3, 4)])
+    assert progress(place)[0] == (3, 4)
+
+
+def progress(place: Place) -> list[tuple[int | None, int | None]]:
+    found = [row_of(place, handle) or {} for handle in ("S:1", "S:2")]
+    return [(row["numerator"], row["denominator"]) for row in found]
+
+
 def test_what_is_in_hand_is_not_claimed_twice_and_what_is_not_settled_is_there_for_the_next(
     place: Place, store: ClaimableStore
 ) -> None:
