@@ -60,6 +60,7 @@
 \i gearbridge/gman_result.sql
 \i gearbridge/gman_wait.sql
 \i gearbridge/gman_complete.sql
+\i gearbridge/prune.sql
 
 -- Group: about itself
 \i gearbridge/gman_version.sql

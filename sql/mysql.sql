@@ -16,6 +16,7 @@
 \i mysql/gman_status.sql
 \i mysql/gman_result.sql
 \i mysql/gman_complete.sql
+\i mysql/gman_prune.sql
 
 -- Group: names that the C functions for MySQL had, and that cannot do here what they did
 \i mysql/gman_do.sql

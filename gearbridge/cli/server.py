@@ -78,6 +78,20 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How long a background submit waits for a store that cannot be reached, before it is refused.",
 )
 @click.option(
+    "--keep-done",
+    type=click.FloatRange(-1),
+    metavar="DAYS",
+    default=_DEFAULTS.keep_done,
+    help="How long jobs that SQL enqueued with keep_result stay in the store when they are done; -1 is for ever.",
+)
+@click.option(
+    "--keep-failed",
+    type=click.FloatRange(-1),
+    metavar="DAYS",
+    default=_DEFAULTS.keep_failed,
+    help="How long jobs that SQL enqueued stay in the store when they failed for good; -1 is for ever.",
+)
+@click.option(
     "--node", metavar="NAME", default=_DEFAULTS.node, help="This server's name in handles. [default: host name]"
 )
 @click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")

@@ -11,17 +11,17 @@ import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gearbridge.errors import StoreError
 
-from .committer import Claim
+from .errands import ask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gearbridge.core.engine import Engine
-    from gearbridge.records import ClaimedJob
     from gearbridge.stores.base import ClaimableStore
 
     from .committer import Committer
@@ -101,7 +101,7 @@ class Claimer:
 
     async def _look(self, rooms: Mapping[bytes, int]) -> None:
         """Claim once; where nothing is to be had, see to it that we hear of the next job, and wait."""
-        jobs = await self._claim(rooms)
+        jobs = await ask(self._committer, partial(self._store.claim, rooms))
         if jobs:
             self._engine.queue.now = time.monotonic()
             self._engine.claimed(jobs)
@@ -122,23 +122,6 @@ class Claimer:
             if self._missed > _ENOUGH:
                 await self._disarm()
                 await self._pause_longer()
-
-    async def _claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
-        loop = asyncio.get_running_loop()
-        claimed: asyncio.Future[list[ClaimedJob]] = loop.create_future()
-
-        def answer(outcome: list[ClaimedJob] | StoreError) -> None:
-            if claimed.cancelled():
-                return
-            if isinstance(outcome, StoreError):
-                claimed.set_exception(outcome)
-            else:
-                claimed.set_result(outcome)
-
-        self._committer.claim(
-            Claim(self._store, rooms, lambda outcome: _in_loop(loop, answer, outcome)),
-        )
-        return await claimed
 
     async def _rung(self) -> bool:
         """Wait for the doorbell, for room, or until it is time to look again."""
@@ -175,8 +158,3 @@ class Claimer:
 
     def _on_thread(self, call: Callable[..., _T], *arguments: object) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-
-
-def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[_T], None], argument: _T) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(call, argument)

@@ -13,19 +13,19 @@ import logging
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gearbridge.core.timing import Histogram
 from gearbridge.errors import StoreError, StoreUnavailable
 from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry
 
+from .errands import Errand
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from gearbridge.records import ClaimedJob
-    from gearbridge.stores.base import ClaimableStore, Store
+    from gearbridge.stores.base import Store
 
-    Claimed = Callable[[list[ClaimedJob] | StoreError], None]
     Applied = Callable[[Sequence[Operation], dict[int, str]], None]
     Outcome = tuple[list[Operation], dict[int, str]]
 
@@ -96,26 +96,6 @@ def _failure(store: Store, operation: Operation) -> str | None:
     return None
 
 
-class Claim(NamedTuple):
-    """A wish to claim jobs; `answer` is called in the committer's thread with them, or with why there are none."""
-
-    store: ClaimableStore
-    rooms: Mapping[bytes, int]
-    answer: Claimed
-
-    def carry_out(self) -> None:
-        """Claim, and answer in any case."""
-        try:
-            jobs = self.store.claim(self.rooms)
-        except StoreError as error:
-            self.answer(error)
-        except Exception as error:
-            _log.exception("the store failed in an unexpected way")
-            self.answer(StoreError(f"internal error: {error}"))
-        else:
-            self.answer(jobs)
-
-
 class Committer:
     """Owns the thread. `done` is called in that thread with each group and its failed Puts.
 
@@ -131,7 +111,7 @@ class Committer:
         self._store = store
         self._done = done
         self._patience = patience
-        self._groups: queue.SimpleQueue[Sequence[Operation] | Claim | None] = queue.SimpleQueue()
+        self._groups: queue.SimpleQueue[Sequence[Operation] | Errand | None] = queue.SimpleQueue()
         self._kept: list[Operation] = []
         self._stopping = threading.Event()
         self._trouble_since = 0.0
@@ -150,9 +130,9 @@ class Committer:
         """Hand over a group; call again only after `done`."""
         self._groups.put(group)
 
-    def claim(self, claim: Claim) -> None:
-        """Have jobs claimed, in turn with the groups."""
-        self._groups.put(claim)
+    def run_errand(self, errand: Errand) -> None:
+        """Have the store asked something else, in turn with the groups."""
+        self._groups.put(errand)
 
     def stop(self) -> None:
         """Write what was handed over, then end the thread. What is kept gets one more try."""
@@ -168,7 +148,7 @@ class Committer:
                 group = self._groups.get(timeout=LONGEST_PAUSE if self._kept else None)
             except queue.Empty:
                 group = ()
-            if isinstance(group, Claim):
+            if isinstance(group, Errand):
                 group.carry_out()
                 continue
             errors: dict[int, str] = {}

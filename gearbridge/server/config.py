@@ -19,6 +19,8 @@ class ServerConfig:
     port: TCP port; 0 takes a free one and says which.
     store: URL of the store; `memory:` keeps jobs in memory only.
     store_patience: seconds that a background submit waits for a store that cannot be reached, before it is refused.
+    keep_done, keep_failed: days for which the store keeps what SQL enqueued when it is finished: with its result, where
+        that was asked for, and where it failed for good; -1 is for ever.
     node: this server's name, part of every handle; the host's name by default.
     job_handle_prefix: what handles begin with, instead of "H:" and the node.
     job_retries: after how many lost workers a job fails; -1 is never.
@@ -50,6 +52,8 @@ class ServerConfig:
     port: int = PORT
     store: str = "memory:"
     store_patience: float = 10.0
+    keep_done: float = 7.0
+    keep_failed: float = 30.0
     node: str = ""
     job_handle_prefix: str = ""
     job_retries: int = -1

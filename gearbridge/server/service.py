@@ -22,6 +22,7 @@ from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
+from .retention import Retention
 from .seldom import Seldom
 from .settings import settings_of
 from .sweeper import Sweeper
@@ -96,6 +97,7 @@ class Service:
         self._beside = beside
         self._committer = Committer(store, self._applied, config.store_patience)
         self._claimer: Claimer | None = None
+        self._retention: Retention | None = None
         self._committing = False
         self._connections: dict[Connection, None] = {}
         self._paused: list[Connection] = []
@@ -122,6 +124,8 @@ class Service:
             store = cast("ClaimableStore", self._store)
             self._claimer = Claimer(self.engine, self._committer, store, self.flush)
             self._claimer.start()
+            self._retention = Retention(self._committer, store, self.config.keep_done, self.config.keep_failed)
+            self._retention.start()
         try:
             await self._entrance.open(sockets)
             async with self._beside(self):
@@ -283,6 +287,8 @@ class Service:
             connection.pause("stopping")
         if self._claimer is not None:
             await self._claimer.stop()
+        if self._retention is not None:
+            await self._retention.stop()
         await self._until(lambda: not self._committing)
         for connection in list(self._connections):
             connection.transport.close()

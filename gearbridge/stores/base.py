@@ -61,6 +61,12 @@ class ClaimableStore(Store, Protocol):
         They are this store's until an operation ends them, or it is closed. Some may be due in a few seconds only.
         """
 
+    def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
+        """Delete what SQL enqueued and was done, or failed for good, before these times, in seconds since 1970.
+
+        At most so many rows of each of the two, the oldest first. Returns how many.
+        """
+
     def doorbell(self) -> Doorbell:
         """A new doorbell of this table, on a connection of its own."""
 

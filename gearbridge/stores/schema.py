@@ -45,6 +45,14 @@ WAKE_LOCK = 0x67656177
 #: States of a row.
 KEPT, WAITING, FAILED, DONE = 0, 1, 2, 3
 
+#: How PostgreSQL keeps the table. Pages are filled: a row is mostly written once, then deleted.
+POSTGRESQL_OPTIONS = {
+    "autovacuum_vacuum_scale_factor": 0,
+    "autovacuum_vacuum_threshold": 10_000,
+    "autovacuum_vacuum_insert_scale_factor": 0,
+    "autovacuum_vacuum_insert_threshold": 100_000,
+}
+
 metadata = MetaData()
 
 
@@ -99,6 +107,8 @@ job = Table(
     sqlite_autoincrement=True,
     mysql_engine="InnoDB",
     mariadb_engine="InnoDB",
+    # A job lives for seconds: the table is vacuumed by what is dead in it, however many rows wait.
+    postgresql_with=POSTGRESQL_OPTIONS,
     # Rows larger than a page's half, without their payload, need this; it is the default since MySQL 5.7.
     mysql_row_format="DYNAMIC",
     mariadb_row_format="DYNAMIC",
@@ -131,6 +141,9 @@ _index("gearbridge_job_ready", "function", "priority", "id", where=and_(_waiting
 _index("gearbridge_job_due", "function", "due", where=and_(_waiting, job.c.due > 0))
 # Equal unique keys of a function are one job until it is finished.
 _index("gearbridge_job_unique", "function", "unique_key", where=and_(_waiting, job.c.unique_key != ""), unique=True)
+
+# What is finished is looked for by its age, among however many that wait.
+_index("gearbridge_job_finished", "state", "finished", where=job.c.finished.is_not(None))
 
 #: MySQL's indexes cover no expression, and at most 3,072 bytes: names are cut, the unique key is hashed.
 MYSQL_INDEXES = {

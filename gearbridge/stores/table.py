@@ -21,7 +21,7 @@ from .doorbell import Polling
 from .held import Held
 from .names import to_text
 from .rows import CLAIM_COLUMNS, COLUMNS, SETTLED, Steps, claimed_of, job_of
-from .schema import KEPT, WAITING, job
+from .schema import DONE, FAILED, KEPT, WAITING, job
 from .upgrade import create_or_upgrade
 
 if TYPE_CHECKING:
@@ -59,6 +59,17 @@ _DUE = (
     .where(*_waiting_of_function, job.c.due > 0, job.c.due <= bindparam("until"))
     .order_by(job.c.due)
     .limit(bindparam("at_most"))
+)
+_FINISHED = (
+    select(job.c.id)
+    .where(job.c.state == bindparam("in_state"), job.c.finished < bindparam("before"))
+    .order_by(job.c.finished)
+    .limit(bindparam("at_most"))
+)
+_PRUNE = job.delete().where(
+    job.c.id.in_(bindparam("ids", expanding=True)),
+    job.c.state == bindparam("in_state"),  # not what gman_retry has had done again in between
+    job.c.finished < bindparam("before"),
 )
 _CLAIM = (
     select(*(job.c[name] for name in CLAIM_COLUMNS), job.c.id)
@@ -133,6 +144,19 @@ class TableStore:
         for one, row_id in claimed:
             self._held.take(one, row_id)
         return [one for one, _ in claimed]
+
+    def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
+        """Delete the oldest of what is finished and was kept long enough."""
+        gone = 0
+        with self._errors_told():
+            connection = self._connected()
+            for state, before in ((DONE, done_before), (FAILED, failed_before)):
+                which = {"in_state": state, "before": before}
+                with self._transaction(connection):
+                    ids = list(connection.execute(_FINISHED, {**which, "at_most": at_most}).scalars())
+                    if ids:
+                        gone += connection.execute(_PRUNE, {**which, "ids": ids}).rowcount
+        return gone
 
     def doorbell(self) -> Doorbell:
         """Most databases cannot ring."""

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, SetColumnComment
 
 from gearbridge.errors import ConfigurationError
 
-from .schema import MYSQL_INDEXES, SCHEMA_VERSION, job, metadata, version
+from .schema import MYSQL_INDEXES, POSTGRESQL_OPTIONS, SCHEMA_VERSION, job, metadata, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +50,8 @@ def _enqueued_by_sql(connection: Connection) -> None:
         for name in ("handle", "function", "unique_key", "reducer"):
             kind = job.c[name].type.compile(connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {job.name} ALTER COLUMN {name} TYPE {kind}")
+        options = ", ".join(f"{name} = {value}" for name, value in POSTGRESQL_OPTIONS.items())
+        connection.exec_driver_sql(f"ALTER TABLE {job.name} SET ({options})")
     if connection.dialect.name in ("mysql", "mariadb"):
         present = {index["name"] for index in inspect(connection).get_indexes(job.name)}
         for name, statement in MYSQL_INDEXES.items():

@@ -27,7 +27,7 @@ SELECT one, '{admin}'
 FROM unnest('{
     grant_submit, grant_monitor, grant_admin, grant_server, revoke_submit, revoke_monitor, revoke_admin, revoke_server,
     role_right,
-    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry, gman_complete
+    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry, gman_complete, prune
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{server}'

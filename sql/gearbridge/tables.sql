@@ -17,9 +17,3 @@ $tables$;
 
 COMMENT ON TABLE gearbridge.gearbridge_job IS 'Every background job that is not finished: the view gman_jobs shows it to people.';
 COMMENT ON TABLE gearbridge.gearbridge_schema IS 'Which version these tables are.';
-
--- A job lives for seconds: the table is vacuumed by what is dead in it, however many rows wait.
-ALTER TABLE gearbridge.gearbridge_job SET (
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
-    autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000
-);

@@ -157,3 +157,30 @@ def test_a_wait_is_interrupted_by_statement_timeout(sql: Session) -> None:
     sql.execute("SET statement_timeout = '100ms'")
     with pytest.raises(errors.QueryCanceled):
         value(sql, "SELECT gman_wait(%s)", handle)
+
+
+def test_what_finished_long_ago_is_deleted_on_request(sql: Session) -> None:
+    for state, age in ((3, 9), (3, 1), (2, 9), (2, 1), (1, None)):
+        handle = value(sql, "SELECT gman_enqueue('f', 'x')")
+        sql.execute(
+            "UPDATE gearbridge.gearbridge_job SET state = %s,"
+            " finished = extract(epoch FROM now()) - %s * 86400 WHERE handle = %s",
+            (state, age, handle),
+        )
+    assert value(sql, "SELECT gearbridge.prune('10 days')") == 0
+    sql.execute("BEGIN")
+    assert value(sql, "SELECT gearbridge.prune('7 days', 'failed')") == 1
+    sql.execute("ROLLBACK")
+    assert value(sql, "SELECT gearbridge.prune('7 days', 'failed')") == 1
+    assert value(sql, "SELECT gearbridge.prune('7 days', 'done')") == 1
+    assert value(sql, "SELECT gearbridge.prune('12 hours')") == 2
+    assert sql.execute("SELECT state FROM gman_jobs").fetchall() == [("ready",)]
+    with pytest.raises(errors.NullValueNotAllowed):
+        value(sql, "SELECT gearbridge.prune(NULL)")
+    with pytest.raises(errors.InvalidParameterValue, match="no such state of a finished job: ready"):
+        value(sql, "SELECT gearbridge.prune('1 day', 'ready')")
+
+
+def test_autovacuum_looks_at_the_dead_rows_and_not_at_the_tables_size(sql: Session) -> None:
+    options = value(sql, "SELECT reloptions FROM pg_class WHERE oid = 'gearbridge.gearbridge_job'::regclass")
+    assert {"autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=10000"} <= set(options)

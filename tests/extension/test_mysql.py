@@ -174,7 +174,7 @@ def test_the_script_makes_the_same(mariadb: MariaDB, start_process: StartProcess
     with mariadb.connect(name) as connection:
         assert enqueue(connection, "f", "x").startswith("S:")
         install = rows(connection, "SHOW FUNCTION STATUS WHERE Db = DATABASE()")
-        assert len(install) == 15
+        assert len(install) == 16
 
 
 def test_one_job_and_its_status_are_told_as_json(sql: Connection) -> None:
@@ -195,3 +195,23 @@ def test_one_job_and_its_status_are_told_as_json(sql: Connection) -> None:
     assert not json.loads(value(sql, "SELECT gman_status(%s)", handle))["known"]
     assert json.loads(value(sql, "SELECT gman_job(%s)", handle))["state"] == "done"
     assert value(sql, "SELECT gman_status(NULL)") is None
+
+
+def test_what_finished_long_ago_is_deleted_on_request(sql: Connection) -> None:
+    for state, age in ((3, 9), (3, 1), (2, 9), (2, 1), (1, None)):
+        handle = enqueue(sql, "f", "x")
+        rows(
+            sql,
+            "UPDATE gearbridge_job SET state = %s, finished = UNIX_TIMESTAMP() - %s * 86400 WHERE handle = %s",
+            state,
+            age,
+            handle,
+        )
+    assert value(sql, "SELECT gman_prune(10, NULL)") == 0
+    assert value(sql, "SELECT gman_prune(7, 'failed')") == 1
+    assert value(sql, "SELECT gman_prune(7, 'done')") == 1
+    assert value(sql, "SELECT gman_prune(0.5, NULL)") == 2
+    assert [row[0] for row in rows(sql, "SELECT state FROM gman_jobs")] == ["ready"]
+    for arguments in ("NULL, NULL", "1, 'ready'"):
+        with pytest.raises(pymysql.MySQLError):
+            value(sql, f"SELECT gman_prune({arguments})")

@@ -48,6 +48,9 @@ class OneJob(MemoryStore):
         job.max_attempts, job.keep_result = 0, False
         return [job]
 
+    def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
+        return 0
+
     def doorbell(self) -> Polling:
         return BrokenDoorbell(0.01)
 

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 def enqueue(place: Place, *rows: dict[str, Any]) -> None:
     """What the SQL functions do, in short."""
-    usual = {"function": "f", "unique_key": "", "priority": 1, "payload": b"", "due": 0, "attempts": 0, "reducer": ""}
+    usual = {
+        "function": "f",
+        "unique_key": "",
+        "priority": 1,
+        "payload": b"",
+        "due": 0,
+        "attempts": 0,
+        "reducer": "",
+        "finished": None,
+    }
     with place.connect() as connection:
         connection.execute(insert(job), [{**usual, "state": WAITING, **row} for row in rows])
         if place.kind == "postgresql":
@@ -25,3 +34,9 @@ def row_of(place: Place, handle: str) -> dict[str, Any] | None:
     with place.connect() as connection:
         row = connection.execute(select(job).where(job.c.handle == handle)).mappings().one_or_none()
     return dict(row) if row else None
+
+
+def handles_in(place: Place) -> set[str]:
+    """The handles of all rows."""
+    with place.connect() as connection:
+        return set(connection.execute(select(job.c.handle)).scalars())

@@ -12,7 +12,7 @@ from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
-from .enqueueing import enqueue, row_of
+from .enqueueing import enqueue, handles_in, row_of
 from .place import DRIVERS
 
 if TYPE_CHECKING:
@@ -118,3 +118,22 @@ def test_a_job_is_done_at_its_time(place: Place, server: GearbridgeServer) -> No
         enqueue(place, {"handle": "S:1", "due": due})
         wait_until(lambda: bool(done))
     assert done[0] >= due
+
+
+def test_finished_jobs_are_deleted_after_their_time(place: Place, tmp_path: Path) -> None:
+    store = place.store()
+    store.open()
+    store.close()
+    day, now = 86_400, int(time.time())
+    enqueue(
+        place,
+        *({"handle": f"S:old{number}", "state": DONE, "finished": now - 3 * day} for number in range(1500)),
+        {"handle": "S:done", "state": DONE, "finished": now - day},
+        {"handle": "S:failed", "state": FAILED, "finished": now - 3 * day},
+        {"handle": "S:long ago", "state": FAILED, "finished": now - 5 * day},
+        {"handle": "S:waiting"},
+    )
+    with GearbridgeServer(tmp_path, "--store", place.url, "--keep-done", "2", "--keep-failed", "4"):
+        wait_until(lambda: handles_in(place) == {"S:done", "S:failed", "S:waiting"})
+    with GearbridgeServer(tmp_path, "--store", place.url, "--keep-done", "-1", "--keep-failed", "0"):
+        wait_until(lambda: handles_in(place) == {"S:done", "S:waiting"})

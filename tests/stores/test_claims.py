@@ -11,10 +11,10 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
 from gearbridge.errors import StoreError
-from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, Update
+from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
 from gearbridge.stores.schema import DONE, FAILED, WAITING, job
 
-from .enqueueing import enqueue, row_of
+from .enqueueing import enqueue, handles_in, row_of
 
 if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore
@@ -80,6 +80,22 @@ def test_progress_is_that_of_the_present_attempt(place: Place, store: ClaimableS
     assert progress(place)[0] == (None, None)
     store.apply([Update(b"S:1", 3), Progress(b"S:1", 3, 4)])
     assert progress(place)[0] == (3, 4)
+
+
+def test_what_finished_long_ago_is_deleted_oldest_first_and_in_pieces(place: Place, store: ClaimableStore) -> None:
+    enqueue(
+        place,
+        *({"handle": f"done{n}", "state": DONE, "finished": n} for n in range(1, 6)),
+        *({"handle": f"failed{n}", "state": FAILED, "finished": n} for n in range(1, 6)),
+        {"handle": "waiting"},
+    )
+    store.apply([Put(StoredJob(b"kept", b"f", b""))])
+    assert store.prune(0, 0, MANY) == 0
+    assert store.prune(5, 3, 2) == 4
+    assert handles_in(place) == {"done3", "done4", "done5", "failed3", "failed4", "failed5", "waiting", "kept"}
+    assert store.prune(5, 3, 2) == 2
+    assert store.prune(5, 3, 2) == 0
+    assert handles_in(place) == {"done5", "failed3", "failed4", "failed5", "waiting", "kept"}
 
 
 def progress(place: Place) -> list[tuple[int | None, int | None]]:

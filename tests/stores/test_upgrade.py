@@ -50,6 +50,13 @@ def tables(connection: Connection, schema: str | None) -> object:
     }
 
 
+def options(connection: Connection) -> object:
+    """PostgreSQL's storage parameters of the job table, autovacuum's among them."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return connection.exec_driver_sql("SELECT reloptions FROM pg_class WHERE relname = 'gearbridge_job'").scalar_one()
+
+
 def _shown(index: Mapping[str, Any]) -> str:
     options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
     return str({**index, "dialect_options": options})
@@ -76,7 +83,7 @@ def test_an_upgraded_table_equals_a_fresh_one(place: Place, fresh_place: Place) 
         store.open()
         store.close()
         with one.connect() as connection:
-            found.append(tables(connection, "gearbridge" if one.kind == "postgresql" else None))
+            found.append((tables(connection, "gearbridge" if one.kind == "postgresql" else None), options(connection)))
     assert found[0] == found[1]
 
 
