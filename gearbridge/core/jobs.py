@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gearbridge.records import Done, Drop, Failed, Retry, StoredJob
+from gearbridge.wire.parser import MAX_PACKET
 
 if TYPE_CHECKING:
     from gearbridge.records import ClaimedJob, Operation
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .journal import Ticket
     from .peer import Peer
     from .timing import Timing
+
+#: Bytes of a result to be kept that may come as WORK_DATA, which are held in memory until the job ends.
+MAX_RESULT = MAX_PACKET
 
 STORING = 0
 QUEUED = 1
@@ -83,7 +87,7 @@ class EnqueuedJob(Job):
     Its row outlives its failure, and its success where that was asked for.
     """
 
-    __slots__ = ("chunks", "keep_result", "max_attempts")
+    __slots__ = ("_chunks", "_size", "keep_result", "max_attempts")
 
     def __init__(self, claimed: ClaimedJob, function: bytes) -> None:
         super().__init__(
@@ -99,11 +103,29 @@ class EnqueuedJob(Job):
         self.background = True
         self.max_attempts = claimed.max_attempts
         self.keep_result = claimed.keep_result
-        self.chunks: list[bytes] = []  # what WORK_DATA brought of a result that is kept
+        self.begin_result()
+
+    def begin_result(self) -> None:
+        """An attempt begins, and with it its result."""
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add_data(self, data: bytes) -> None:
+        """WORK_DATA has brought a part of the result. What gets too large is held no longer, only counted."""
+        if self.keep_result:
+            self._size += len(data)
+            self._chunks.append(data)
+            if self._size > MAX_RESULT:
+                self._chunks.clear()
 
     def completed(self, result: bytes) -> Operation:
         """What its end means for the table."""
-        return Done(self.handle, b"".join((*self.chunks, result))) if self.keep_result else Drop(self.handle)
+        if not self.keep_result:
+            return Drop(self.handle)
+        if self._size > MAX_RESULT:
+            why = f"the result of {self._size + len(result)} bytes is over {MAX_RESULT}, which is what can be kept"
+            return Failed(self.handle, self.attempts + 1, why)
+        return Done(self.handle, b"".join((*self._chunks, result)))
 
     def failed(self, error: str) -> Operation:
         """What this attempt's failure means for the table."""

@@ -104,7 +104,7 @@ class JobLifecycle:
             return
         retries = self.settings.job_retries
         if isinstance(job, EnqueuedJob):
-            job.chunks.clear()  # the next attempt begins its result anew
+            job.begin_result()
             retries = job.max_attempts or retries
         if retries >= 0 and job.attempts >= max(retries, 1):
             job.attempts -= 1  # `fail` counts the attempt itself

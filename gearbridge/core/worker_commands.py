@@ -157,8 +157,8 @@ class WorkerCommands:
             if job is None:
                 peer.send(NO_SUCH_JOB_FOR_DATA)
                 return
-            if is_result and isinstance(job, EnqueuedJob) and job.keep_result:
-                job.chunks.append(args[1])
+            if is_result and isinstance(job, EnqueuedJob):
+                job.add_data(args[1])
             tell(job, response(command, *args))
 
         return forward

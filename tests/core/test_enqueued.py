@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gearbridge.core import jobs
 from gearbridge.core.claims import CLAIM_WINDOW
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Operation, Progress, Retry, Update
 
@@ -100,6 +101,21 @@ def test_what_a_lost_worker_sent_is_no_part_of_the_result() -> None:
     worker.say("WORK_DATA", "S:1", "all of ")
     worker.say("WORK_COMPLETE", "S:1", "it")
     assert settled(talk) == [Done(b"S:1", b"all of it")]
+
+
+def test_a_result_that_gets_too_large_to_be_kept_fails_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_RESULT", 10)
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1", keep=True, max_attempts=3))
+    for _ in range(3):
+        worker.say("WORK_DATA", "S:1", "12345")
+    worker.say("WORK_COMPLETE", "S:1", "6")
+    assert settled(talk) == [Failed(b"S:1", 1, "the result of 16 bytes is over 10, which is what can be kept")]
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:2", keep=True))
+    worker.say("WORK_DATA", "S:2", "1234567890")
+    worker.say("WORK_COMPLETE", "S:2", "6")
+    assert settled(talk) == [Done(b"S:2", b"12345678906")]
 
 
 def test_progress_of_the_next_group_is_a_new_word() -> None:
