@@ -39,6 +39,7 @@ bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and
 	$(BIN)/python -m tests.bench.direct_calls
 	$(BIN)/python -m tests.bench.sql_queue
 	$(BIN)/python -m tests.bench.sql_peers
+	$(BIN)/python -m tests.bench.sql_table_size
 	$(BIN)/python -m tests.bench.deep_queue
 
 soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (half an hour)
