@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gearbridge.records import Drop, Put, StoredJob
 from gearbridge.stores.registry import store_for
@@ -10,6 +10,7 @@ from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
+    from gearbridge.stores.base import ClaimableStore
     from tests.fixtures.postgres import Database
 
 
@@ -45,3 +46,35 @@ def test_a_lone_job_is_written_though_a_pooler_has_forgotten_the_statements(empt
     store.apply([Drop(b"H:1")])
     assert [(job.handle, job.payload) for job in store.replay()] == [(b"H:2", b"two")]
     store.close()
+
+
+def test_claims_never_walk_over_what_waits_or_is_dead_though_their_plans_are_those_of_an_empty_table(
+    empty_database: Database,
+) -> None:
+    store = cast("ClaimableStore", store_for(empty_database.url))
+    store.open()
+    with empty_database.connect() as session:
+        session.execute("ALTER TABLE gearbridge.gearbridge_job SET (autovacuum_enabled = off)")
+        for _ in range(10):  # psycopg prepares, and PostgreSQL settles on a plan
+            assert store.claim({b"f": 10}) == []
+            assert store.prune(1, 1, 10) == 0
+        fill = (
+            "INSERT INTO gearbridge.gearbridge_job"
+            " (handle, function, unique_key, priority, payload, due, attempts, reducer, state)"
+            " SELECT %s || n, %s, '', 1, repeat('x', 64)::bytea, 0, 0, '', 1 FROM generate_series(1, 20000) AS n"
+        )
+        session.execute(fill, ("dead", "f"))
+        session.execute("DELETE FROM gearbridge.gearbridge_job")
+        session.execute(fill, ("waiting", "g"))
+        session.execute(fill, ("S:", "f"))
+        read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'gearbridge_job'"
+        before = value(session, read)
+        for _ in range(10):
+            jobs = store.claim({b"f": 10})
+            assert len(jobs) == 10
+            store.apply([Drop(job.handle) for job in jobs])
+            assert store.prune(1, 1, 10) == 0
+        store.close()  # and its session tells what it did
+        gone = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'gearbridge_job'"
+        wait_until(lambda: value(session, gone) >= 20_100, what="the deleted rows to be counted")
+        assert value(session, read) - before < 40_000  # the DELETE above walked over 20,000
