@@ -42,7 +42,7 @@ BEGIN
             CASE _enqueue.priority WHEN 'normal' THEN 1 ELSE gearbridge._priority(_enqueue.priority) END, _enqueue.payload,
             CASE WHEN _enqueue.run_at IS NULL THEN 0 ELSE gearbridge._due(_enqueue.run_at) END, 0, '',
             1, coalesce(_enqueue.max_attempts, 0), coalesce(_enqueue.keep_result, false)::integer,
-            pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp())), session_user
+            pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())), session_user
         )
         ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key <> '' DO NOTHING;
         EXIT WHEN FOUND;
