@@ -22,9 +22,9 @@ FLOORS = {
     "records": 1,
     "connections": 1,
     "certificates": 1,
+    "top": 1,
     "enqueueing": 2,
-    "enqueueing": 1,
-    "following": 1,
+    "following": 2,
     "core": 2,
     "stores": 2,
     "server": 3,
@@ -36,7 +36,6 @@ FLOORS = {
     "bench": 4,
     "triggers": 5,  # quotes as the extension does
     "doctor": 5,  # looks at servers, stores and extensions, and is shown by the command line
-    "top": 1,
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,
