@@ -9,52 +9,121 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .connection import Address, prepare
-from .session import ClientSession
+from .session import WORK, ClientSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from .batches import Take
+
+    #: The token of a request: called with each reply that comes for it.
+    Reply = Callable[[int, Sequence[bytes]], None]
 
 
 class Call:
-    """What one task waits for. `take(command, args)` gets each reply and says whether it was the last one.
+    """One task's requests and what it waits for; made by `AsyncLink.call`, for a `with` block.
 
-    What `take` raises ends this call, and no other.
+    What takes a reply may raise: that ends this call, and no other.
     """
 
-    __slots__ = ("_take", "future", "timer")
+    __slots__ = ("_due", "_failure", "_given_up", "_link", "_ready", "_reply_timeout", "_timer", "_waiter")
 
-    def __init__(self, take: Callable[[int, Sequence[bytes]], bool], future: asyncio.Future[None]) -> None:
-        self._take = take
-        self.future = future
-        self.timer: asyncio.TimerHandle | None = None  # of the server's own answer
+    def __init__(self, link: AsyncLink, reply_timeout: float | None) -> None:
+        self._link = link
+        self._reply_timeout = reply_timeout
+        self._due = 0  # answers of the server's own that are to come; only for them the clock runs
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: BaseException | None = None
+        self._ready: Callable[[], bool] = bool
+        self._waiter: asyncio.Future[None] | None = None
+        self._given_up = False
 
-    def reply(self, command: int, args: Sequence[bytes]) -> None:
-        """Take a reply; where the task is gone, drop it."""
-        self.answered()
-        if self.future.done():
-            return
+    def expect(self, take: Take) -> Reply:
+        """Make the token of a request whose replies `take` shall have."""
+        return partial(self._reply, take)
+
+    async def send(self, requests: Callable[[], bytes], due: int = 1) -> None:
+        """Send what `requests` makes: `due` requests with tokens of this call. Raises ConnectionLost, ReplyTimeout."""
+        self._due += due
+        self._wind()
         try:
-            done = self._take(command, args)
-        except StopIteration as error:  # a future refuses it
+            await self._link.send(requests)
+        except BaseException:
+            self._due -= due
+            self._wind()
+            raise
+
+    async def until(self, ready: Callable[[], bool]) -> None:
+        """Wait until replies have made `ready()` true.
+
+        Raises ConnectionLost, ReplyTimeout, ProtocolError, and what taking a reply raised.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if ready():
+            return
+        self._ready = ready
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def fail(self, error: BaseException) -> None:
+        """End the call with an exception."""
+        if self._failure is not None or self._given_up:
+            return
+        if isinstance(error, StopIteration):  # a future refuses it
             failure = RuntimeError("a callback raised StopIteration")
             failure.__cause__ = error
-            self.future.set_exception(failure)
-        except BaseException as error:
-            self.future.set_exception(error)
-        else:
-            if done:
-                self.future.set_result(None)
+            error = failure
+        self._failure = error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
-    def answered(self) -> None:
-        """Stop the clock of the server's own answer: it came, or never will."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    def stop_clock(self) -> None:
+        """Wait no longer for the server's own answers: the connection is gone."""
+        self._due = 0
+        self._wind()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # The clock goes on: a server that never answers a call that was given up answers nothing behind it either.
+        self._given_up = True
+        self._link.forget(self)
+
+    def _reply(self, take: Take, command: int, args: Sequence[bytes]) -> None:
+        if command not in WORK and self._due:
+            self._due -= 1
+            self._wind()
+        if self._given_up or self._failure is not None:
+            return
+        try:
+            take(command, args)
+        except BaseException as error:
+            self.fail(error)
+        else:
+            if self._waiter is not None and not self._waiter.done() and self._ready():
+                self._waiter.set_result(None)
+
+    def _wind(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._due and self._reply_timeout is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._reply_timeout, self._link.late)
 
 
 class AsyncLink(asyncio.Protocol):
@@ -87,62 +156,51 @@ class AsyncLink(asyncio.Protocol):
             raise
         return link
 
-    def usable(self) -> bool:
-        """Say whether the server is still there, as far as can be known; the loop may not have looked yet."""
-        if self._failure is not None:
-            return False
-        if self._calls:
-            return True
-        try:
-            return bool(self._raw.recv(1, socket.MSG_PEEK))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+    async def usable(self) -> bool:
+        """Say whether the server is still there, as far as can be known."""
+        while self._failure is None and not self._calls:
+            try:
+                if not self._raw.recv(1, socket.MSG_PEEK):
+                    return False
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            await asyncio.sleep(0)  # late news of a call that was given up, or nonsense: let the loop read it
+        return self._failure is None
 
-    async def call(
-        self,
-        requests: Callable[[Call], bytes],
-        take: Callable[[int, Sequence[bytes]], bool],
-        reply_timeout: float | None,
-    ) -> None:
-        """Send what `requests` makes, the call being its token, and wait until `take` has had the last reply.
-
-        Raises ConnectionLost, ReplyTimeout, ProtocolError, and what `take` raises.
-        """
-        call = Call(take, self._loop.create_future())
-        if reply_timeout is not None:
-            call.timer = self._loop.call_later(reply_timeout, self._late)
+    def call(self, reply_timeout: float | None) -> Call:
+        """Begin a call; the server has `reply_timeout` seconds for each answer of its own, None for ever."""
+        call = Call(self, reply_timeout)
         self._calls.add(call)
-        sent = False
-        try:
-            await self._writable.wait()
-            if self._failure is not None:
-                raise type(self._failure)(str(self._failure))
-            assert self._transport is not None  # a link is given out connected
-            self._transport.write(requests(call))
-            sent = True
-            await call.future
-        finally:
-            self._calls.discard(call)
-            if not sent or self._failure is not None:
-                call.answered()
-            # A call that was given up keeps its clock: a server that never answers it answers nothing behind it either.
+        return call
+
+    async def send(self, requests: Callable[[], bytes]) -> None:
+        """Send what `requests` makes, as soon as the connection takes more. Raises why it was lost."""
+        await self._writable.wait()
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+        assert self._transport is not None  # a link is given out connected
+        self._transport.write(requests())
+
+    def forget(self, call: Call) -> None:
+        """End a call: what still comes for it is dropped."""
+        self._calls.discard(call)
 
     def lose(self, error: Exception) -> None:
-        """Close the connection; every call on it ends with `error`, or with ConnectionLost for that reason."""
+        """Close the connection; every call on it ends with an exception of this kind."""
         if self._failure is not None:
             return
         self._failure = error
         if self._transport is not None:
             self._transport.abort()
         for call in self._calls:
-            call.answered()
-            if not call.future.done():
-                call.future.set_exception(type(error)(str(error)))
+            call.stop_clock()
+            call.fail(type(error)(str(error)))
         self._writable.set()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """Count the server as silent for too long."""
         self.lose(ReplyTimeout(f"{self.address} did not answer in time"))
 
     # What asyncio calls.
@@ -157,8 +215,9 @@ class AsyncLink(asyncio.Protocol):
         except ProtocolError as error:
             self.lose(error)
             return
-        for call, command, args in replies:
-            call.reply(command, args)
+        reply: Reply
+        for reply, command, args in replies:
+            reply(command, args)
 
     def connection_lost(self, exc: Exception | None) -> None:
         reason = f"{self.address} closed the connection before it had answered"
@@ -189,7 +248,8 @@ async def _connect(address: Address) -> socket.socket:
             prepare(candidate)
         except OSError as error:
             candidate.close()
-            failure = error
+            # asyncio says "Connect call failed" of everything.
+            failure = OSError(error.errno, os.strerror(error.errno)) if error.errno else error
         except BaseException:
             candidate.close()
             raise

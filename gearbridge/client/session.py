@@ -33,7 +33,8 @@ FOREGROUND = (c.SUBMIT_JOB_HIGH, c.SUBMIT_JOB, c.SUBMIT_JOB_LOW)
 BACKGROUND = (c.SUBMIT_JOB_HIGH_BG, c.SUBMIT_JOB_BG, c.SUBMIT_JOB_LOW_BG)
 
 _ENDS = (c.WORK_COMPLETE, c.WORK_FAIL, c.WORK_EXCEPTION)
-_WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
+#: What comes unasked, of jobs; everything else is the server's own answer to a request.
+WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
 _LISTS = (b"status", b"prioritystatus", b"workers", b"show")  # admin commands answered by lines up to a "."
 
 
@@ -117,7 +118,7 @@ class ClientSession:
         """Take bytes from the server; return what they answer, in order. Raises ProtocolError."""
         replies: list[Reply] = []
         for command, args in self._parser.feed(data):
-            if command in _WORK:
+            if command in WORK:
                 self._work(command, args, replies)
             elif command == c.TEXT:
                 self._text(args[0], replies)
@@ -204,6 +205,11 @@ class ForegroundJob:
             self._last = args
             return True
         return False
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is an outcome."""
+        return bool(self._command)
 
     def result(self) -> bytes:
         """Return the result. Raises JobFailed, JobException, or ServerError where the job was refused."""

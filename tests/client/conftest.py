@@ -1,0 +1,37 @@
+"""Clients of both kinds, for the suite that both must pass."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.client.kinds import KINDS
+from tests.fixtures.processes import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gearbridge import Client
+    from tests.client.kinds import OpenClient
+    from tests.fixtures.job_server import JobServer
+
+
+@pytest.fixture(params=KINDS)
+def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
+    """Open clients, in turn all blocking or all for asyncio; they are closed when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one(servers: str | Sequence[str], *, reply_timeout: float | None = PATIENCE) -> Client:
+            client, end = KINDS[request.param](servers, reply_timeout)
+            stack.callback(end)
+            return client
+
+        yield open_one
+
+
+@pytest.fixture
+def client(open_client: OpenClient, shared_job_server: JobServer) -> Client:
+    """A client of either kind, for a server that many tests share."""
+    return open_client(shared_job_server.address)
