@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .connection import Address, prepare
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     #: The token of a request: called with each reply that comes for it.
     Reply = Callable[[int, Sequence[bytes]], None]
+
+Made = TypeVar("Made", bound=asyncio.Protocol)
 
 
 class Call:
@@ -134,7 +136,6 @@ class AsyncLink(asyncio.Protocol):
         self.session = ClientSession()
         self.closed = asyncio.get_running_loop().create_future()
         self._raw = raw
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._calls: set[Call] = set()
         self._writable = asyncio.Event()
@@ -143,18 +144,8 @@ class AsyncLink(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, address: Address, timeout: float) -> AsyncLink:
-        """Connect within `timeout` seconds, over all addresses that the name has. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        try:
-            raw = await asyncio.wait_for(_connect(address), timeout)
-        except asyncio.TimeoutError as error:
-            raise TimeoutError(f"no answer within {timeout:g} s") from error
-        try:
-            _, link = await loop.create_connection(lambda: cls(address, raw), sock=raw)
-        except BaseException:
-            raw.close()
-            raise
-        return link
+        """Connect within `timeout` seconds. Raises OSError."""
+        return await connect(address, timeout, lambda raw: cls(address, raw))
 
     async def usable(self) -> bool:
         """Say whether the server is still there, as far as can be known."""
@@ -231,6 +222,23 @@ class AsyncLink(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+
+
+async def connect(address: Address, timeout: float, make: Callable[[socket.socket], Made]) -> Made:
+    """Connect within `timeout` seconds, over all addresses that the name has; `make` makes the protocol.
+
+    Raises OSError.
+    """
+    try:
+        raw = await asyncio.wait_for(_connect(address), timeout)
+    except asyncio.TimeoutError as error:
+        raise TimeoutError(f"no answer within {timeout:g} s") from error
+    try:
+        _, made = await asyncio.get_running_loop().create_connection(lambda: make(raw), sock=raw)
+    except BaseException:
+        raw.close()
+        raise
+    return made
 
 
 async def _connect(address: Address) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Clients of both kinds, for the suite that both must pass."""
+"""Clients and workers of both kinds, for the suites that both must pass."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.client.kinds import KINDS
+from gearbridge import Client
+from tests.client.kinds import KINDS, WORKERS
 from tests.fixtures.processes import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gearbridge import Client
-    from tests.client.kinds import OpenClient
+    from tests.client.kinds import MakeWorker, OpenClient
     from tests.fixtures.job_server import JobServer
 
 
@@ -35,3 +35,16 @@ def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
 def client(open_client: OpenClient, shared_job_server: JobServer) -> Client:
     """A client of either kind, for a server that many tests share."""
     return open_client(shared_job_server.address)
+
+
+@pytest.fixture(params=WORKERS)
+def make_worker(request: pytest.FixtureRequest) -> MakeWorker:
+    """Make workers, in turn all blocking or all for asyncio."""
+    return WORKERS[request.param]
+
+
+@pytest.fixture
+def submitter(job_server: JobServer) -> Iterator[Client]:
+    """A blocking client, for a server of the test's own: it brings jobs to the worker that is tested."""
+    with Client(job_server.address, reply_timeout=PATIENCE) as client:
+        yield client

@@ -1,4 +1,4 @@
-"""The blocking client and the asyncio one behind the same face, so that one suite says what both do."""
+"""The blocking client and worker, and the asyncio ones behind the same face: one suite says what both kinds do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
-from gearbridge import AsyncClient, Client
+from gearbridge import AsyncClient, AsyncWorker, Client, Worker
 from tests.fixtures.processes import PATIENCE
 
 if TYPE_CHECKING:
@@ -83,3 +83,32 @@ def open_blocking(servers: str | Sequence[str], reply_timeout: float | None) -> 
 
 #: How to open a client of each kind.
 KINDS = {"blocking": open_blocking, "asyncio": open_in_loop}
+
+
+class MakeWorker(Protocol):
+    """What the fixture `make_worker` gives."""
+
+    def __call__(
+        self,
+        servers: str | Sequence[str] = ...,
+        *,
+        client_id: str | None = ...,
+        connect_timeout: float = ...,
+        reply_timeout: float = ...,
+    ) -> Worker: ...
+
+
+class WorkerInLoop:
+    """An AsyncWorker whose `work` blocks, in an event loop of its own."""
+
+    def __init__(self, servers: str | Sequence[str] = "127.0.0.1:4730", **options: Any) -> None:
+        self._worker = AsyncWorker(servers, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
+
+    def work(self, max_jobs: int | None = None) -> int:
+        return asyncio.run(self._worker.work(max_jobs))
+
+
+WORKERS: dict[str, MakeWorker] = {"blocking": Worker, "asyncio": cast("MakeWorker", WorkerInLoop)}

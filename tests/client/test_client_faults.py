@@ -12,12 +12,14 @@ from gearbridge import Client, ConnectionLost, Job, JobFailed, ProtocolError, Re
 from gearbridge.wire import commands as c
 from gearbridge.wire.packets import request, response
 from tests.client.scripted import Scripted
+from tests.fixtures.gearmand import Gearmand
 from tests.fixtures.processes import PATIENCE, free_port, wait_until
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.client.kinds import OpenClient
     from tests.fixtures.job_server import JobServer
@@ -102,6 +104,21 @@ def test_jobs_go_to_the_next_server_when_theirs_dies(job_server: JobServer, open
         assert peer.recv(4096) == request(c.SUBMIT_JOB_BG, b"f", b"", b"")
         peer.sendall(response(c.JOB_CREATED, b"H:second:1"))
         assert call.outcome() == "H:second:1"
+
+
+def test_jobs_go_on_whichever_server_is_killed(job_server: JobServer, tmp_path: Path, open_client: OpenClient) -> None:
+    with (
+        Gearmand(tmp_path) as other,
+        working(f"{job_server.address},{other.address}", f=lambda job: job.payload),
+        open_client([job_server.address, other.address]) as client,
+    ):
+        assert client.do("f", "first", timeout=PATIENCE) == b"first"
+        job_server.kill()
+        assert client.do("f", "second", timeout=PATIENCE) == b"second"
+        assert client.do_all("f", ["a", "b"], timeout=PATIENCE) == [b"a", b"b"]
+        job_server.start()
+        other.kill()
+        assert client.do("f", "first again", timeout=PATIENCE) == b"first again"
 
 
 @pytest.mark.parametrize("method", ["do", "do_background"])
