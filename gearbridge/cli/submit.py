@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option
-from gearbridge.cli.running import pid_file_at, pid_file_option
+from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.client import Client
 from gearbridge.errors import JobError
 from gearbridge.records import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -75,6 +75,12 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--whole-lines", "-n", "lines", flag_value="whole", help="A job for each line of standard input.")
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
 @click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
+@click.option(
+    "--daemon",
+    "-d",
+    is_flag=True,
+    help="Go to the background when the payloads are read. What is printed is lost then; see --pid-file.",
+)
 @pid_file_option
 @servers_option
 @seconds_option("--timeout", "-t", help="Give up after this time. [default: wait as long as the job takes]")
@@ -87,6 +93,7 @@ def command(
     run_at: float | None,
     lines: str | None,
     prefix: bool,
+    daemon: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
     timeout: float | None,
@@ -109,7 +116,11 @@ def command(
     urgency = Priority[priority.upper()]
     if run_at is not None and urgency is not Priority.NORMAL:
         raise click.UsageError("a job with --at has normal priority; the protocol knows no other")
-    jobs = ((name, payload) for payload in _payloads(payloads, lines) for name in names)
+    contents: Iterable[bytes] = _payloads(payloads, lines)
+    if daemon:
+        contents = list(contents)  # in the background there is no standard input
+        detach()
+    jobs = ((name, payload) for payload in contents for name in names)
     all_done = True
     with (
         pid_file_at(pid_file),

@@ -103,6 +103,11 @@ class AsyncWorker:
                     )
                     self._hands.append(links)
                     group.create_task(self._work(links, quota, threads))
+        except ExceptionGroup as failures:
+            interruption = failures.exceptions[0]
+            if isinstance(interruption, _Interrupted) and interruption.__cause__ is not None:
+                raise interruption.__cause__ from None
+            raise
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             self._hands = []
@@ -153,6 +158,8 @@ class AsyncWorker:
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # this is a task
                 raise
             return failure(job, error)  # what the callback waited for was cancelled, not the worker
+        except (KeyboardInterrupt, SystemExit) as error:
+            raise _Interrupted from error  # as such it would stop the event loop before this worker has closed anything
         except Exception as error:
             return failure(job, error)
 
@@ -170,6 +177,10 @@ def _shield(callback: AsyncCallback, job: AsyncJob) -> object:
         return callback(job)
     except StopIteration as error:  # a future refuses it
         raise RuntimeError("the function raised StopIteration") from error
+
+
+class _Interrupted(Exception):
+    """A callback raised KeyboardInterrupt or SystemExit, which is the cause."""
 
 
 class _Quota:
