@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from .aio_link import Reply
+    from .aio_call import Reply
 
 
 class AsyncClient:
@@ -83,7 +83,7 @@ class AsyncClient:
 
         try:
             await asyncio.wait_for(run(), timeout)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             what = f"job {text(job.handle)} was not done" if job.handle else "the server did not answer"
             raise ReplyTimeout(f"{what} within {timeout:g} s") from error
         return job.result()
@@ -134,7 +134,7 @@ class AsyncClient:
 
         try:
             await asyncio.wait_for(run(), timeout)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise jobs.late() from error
         return jobs.results
 

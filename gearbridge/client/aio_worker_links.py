@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConnectionLost, ProtocolError
-from .aio_link import connect
+from .aio_connect import connect
 from .worker_duties import log
 from .worker_turns import Peer, WorkerTurns
 
