@@ -76,6 +76,9 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
 @click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
 @click.option(
+    "--verbose", "-v", is_flag=True, help="Tell each awaited job's handle on standard error, as soon as it has one."
+)
+@click.option(
     "--daemon",
     "-d",
     is_flag=True,
@@ -93,6 +96,7 @@ def command(
     run_at: float | None,
     lines: str | None,
     prefix: bool,
+    verbose: bool,
     daemon: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
@@ -142,6 +146,7 @@ def command(
                     on_data=printer.write,
                     on_warning=printer.warn,
                     on_status=printer.show_progress,
+                    on_created=_tell_handle if verbose else None,
                 )
                 printer.write(result)
             except JobError as error:
@@ -151,6 +156,10 @@ def command(
             finally:
                 printer.clear()
     sys.exit(0 if all_done else 1)
+
+
+def _tell_handle(handle: str) -> None:
+    click.echo(f"gearbridge: job {handle}", err=True)
 
 
 def _read_words(functions: tuple[bytes, ...], words: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

@@ -68,9 +68,10 @@ class AsyncClient:
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result; see `Client.do`."""
-        job = ForegroundJob(on_data, on_warning, on_status)
+        job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
 
         async def run() -> None:

@@ -84,14 +84,16 @@ class Client:
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result.
 
         `timeout` limits the whole call in seconds; None lets the job take as long as it takes. Data that the worker
         sends ahead (WORK_DATA) becomes the beginning of the result, unless `on_data` takes it. `on_warning` gets each
-        WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS. Raises JobFailed, JobException.
+        WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS, `on_created` the job's handle as
+        soon as there is one. Raises JobFailed, JobException.
         """
-        job = ForegroundJob(on_data, on_warning, on_status)
+        job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
         end = None if timeout is None else monotonic() + timeout
         link = self._links.current()

@@ -168,19 +168,21 @@ class ClientSession:
 class ForegroundJob:
     """What has come of one foreground job: feed it the job's replies until `take` says that it ended.
 
-    `on_data(bytes)`, `on_warning(bytes)` and `on_status(numerator, denominator)` are called as packets come. Without
-    `on_data` the data becomes the beginning of the result.
+    `on_data(bytes)`, `on_warning(bytes)`, `on_status(numerator, denominator)` and `on_created(handle)` are called as
+    packets come. Without `on_data` the data becomes the beginning of the result.
     """
 
-    __slots__ = ("_chunks", "_command", "_last", "handle", "on_data", "on_status", "on_warning")
+    __slots__ = ("_chunks", "_command", "_last", "handle", "on_created", "on_data", "on_status", "on_warning")
 
     def __init__(
         self,
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> None:
         self.handle = b""
+        self.on_created = on_created
         self.on_data = on_data
         self.on_warning = on_warning
         self.on_status = on_status
@@ -192,6 +194,8 @@ class ForegroundJob:
         """Take a reply; True when it was the last one."""
         if command == c.JOB_CREATED:
             self.handle = args[0]
+            if self.on_created:
+                self.on_created(text(args[0]))
         elif command == c.WORK_DATA:
             (self.on_data or self._chunks.append)(args[1])
         elif command == c.WORK_WARNING:

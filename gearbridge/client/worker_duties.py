@@ -70,6 +70,7 @@ class Duties(Generic[_Callback]):
 
     def callback(self, job: Job) -> _Callback:
         """Return what does this job. Raises LookupError."""
+        log.info("job %s of %s, %d bytes", job.handle, job.function, len(job.payload))
         callback = self._callbacks.get(job.function.encode("utf-8", "surrogateescape"))
         if callback is None:
             raise LookupError(f"this worker does not do {job.function!r}")

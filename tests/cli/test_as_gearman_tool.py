@@ -219,6 +219,15 @@ def test_a_submission_in_the_background(shared_job_server: JobServer, gearbridge
     assert done == [b"one", b"two"]
 
 
+def test_both_tell_of_each_job_when_asked_to(shared_job_server: JobServer, gearbridge: Gearbridge) -> None:
+    worker = gearbridge("work", "-v", "-c", "1", "told", "--", "cat")
+    client_process = gearbridge("submit", "-v", "told", "hello")
+    assert client_process.succeed() == b"hello"
+    handle = client_process.stderr.removeprefix("gearbridge: job ").rstrip()
+    assert worker.wait() == 0
+    assert f"gearbridge: job {handle} of told, 5 bytes" in worker.stderr
+
+
 def test_lines_and_payloads_exclude_each_other(gearbridge: Gearbridge) -> None:
     process = gearbridge("submit", "-N", "f", "payload")
     assert process.wait() == 2

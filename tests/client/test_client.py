@@ -53,6 +53,17 @@ def test_what_the_worker_sends_ahead(client: Client) -> None:
     assert news == [(1, 2), b"one ", b"take care", b"two "]
 
 
+def test_the_handle_of_a_job_that_is_waited_for(client: Client) -> None:
+    handles: list[str] = []
+
+    def seen(job: Job) -> str:
+        assert handles == [job.handle]  # known while the job runs
+        return job.handle
+
+    with working(client.servers[0], seen=seen):
+        assert client.do("seen", on_created=handles.append, timeout=PATIENCE).decode() == handles[0]
+
+
 def test_a_failed_job(client: Client) -> None:
     def fail(job: Job) -> None:
         raise JobFailed(job.handle, "no luck")
