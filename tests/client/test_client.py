@@ -57,7 +57,7 @@ def test_the_handle_of_a_job_that_is_waited_for(client: Client) -> None:
     handles: list[str] = []
 
     def seen(job: Job) -> str:
-        assert handles == [job.handle]  # known while the job runs
+        wait_until(lambda: handles == [job.handle])  # it is known while the job runs
         return job.handle
 
     with working(client.servers[0], seen=seen):
