@@ -4,6 +4,8 @@
 """
 
 from .client.aio_client import AsyncClient
+from .client.aio_job import AsyncJob
+from .client.aio_worker import AsyncWorker
 from .client.client import Client, JobStatus
 from .client.job import Job
 from .client.tls import Tls
@@ -28,6 +30,8 @@ from .version import __version__
 
 __all__ = [
     "AsyncClient",
+    "AsyncJob",
+    "AsyncWorker",
     "Client",
     "ConfigurationError",
     "ConnectionLost",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option, tls_options
-from gearbridge.cli.running import pid_file_at, pid_file_option
+from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.client import Client
 from gearbridge.errors import JobError
 from gearbridge.records import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from gearbridge.client.tls import Tls
@@ -77,6 +77,15 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--whole-lines", "-n", "lines", flag_value="whole", help="A job for each line of standard input.")
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
 @click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Tell each awaited job's handle on standard error, as soon as it has one."
+)
+@click.option(
+    "--daemon",
+    "-d",
+    is_flag=True,
+    help="Go to the background when the payloads are read. What is printed is lost then; see --pid-file.",
+)
 @pid_file_option
 @servers_option
 @tls_options
@@ -90,6 +99,8 @@ def command(
     run_at: float | None,
     lines: str | None,
     prefix: bool,
+    verbose: bool,
+    daemon: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
     tls: Tls | None,
@@ -113,7 +124,11 @@ def command(
     urgency = Priority[priority.upper()]
     if run_at is not None and urgency is not Priority.NORMAL:
         raise click.UsageError("a job with --at has normal priority; the protocol knows no other")
-    jobs = ((name, payload) for payload in _payloads(payloads, lines) for name in names)
+    contents: Iterable[bytes] = _payloads(payloads, lines)
+    if daemon:
+        contents = list(contents)  # in the background there is no standard input
+        detach()
+    jobs = ((name, payload) for payload in contents for name in names)
     all_done = True
     with (
         pid_file_at(pid_file),
@@ -135,6 +150,7 @@ def command(
                     on_data=printer.write,
                     on_warning=printer.warn,
                     on_status=printer.show_progress,
+                    on_created=_tell_handle if verbose else None,
                 )
                 printer.write(result)
             except JobError as error:
@@ -144,6 +160,10 @@ def command(
             finally:
                 printer.clear()
     sys.exit(0 if all_done else 1)
+
+
+def _tell_handle(handle: str) -> None:
+    click.echo(f"gearbridge: job {handle}", err=True)
 
 
 def _read_words(functions: tuple[bytes, ...], words: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:

@@ -51,6 +51,7 @@ class _WorkCommand(click.Command):
 @click.option("--count", "-c", type=click.IntRange(1), metavar="N", help="Leave after N jobs. [default: never]")
 @click.option("--whole-lines", "-n", "lines", flag_value="whole", help="Send each line of output ahead as it comes.")
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
+@click.option("--verbose", "-v", is_flag=True, help="Tell of each job on standard error.")
 @click.option("--daemon", "-d", is_flag=True, help="Go to the background.")
 @pid_file_option
 @servers_option
@@ -64,6 +65,7 @@ def command(
     more: tuple[bytes, ...],
     count: int | None,
     lines: str | None,
+    verbose: bool,
     daemon: bool,
     pid_file: Path | None,
     servers: tuple[str, ...],
@@ -93,7 +95,7 @@ def command(
         raise click.UsageError("there is no COMMAND behind --")
     if argv and shutil.which(argv[0]) is None:
         raise click.UsageError(f"there is no command {argv[0]!r}")
-    logging.basicConfig(format="gearbridge: %(message)s", level=logging.WARNING)
+    logging.basicConfig(format="gearbridge: %(message)s", level=logging.INFO if verbose else logging.WARNING)
     try:
         worker = Worker(servers, client_id=client_id, tls=tls)
     except ValueError as error:

@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
 from ..wire import commands as c
-from .aio_link import AsyncLink, Call
+from .aio_link import AsyncLink
+from .aio_parallel import run_all, submit_all
+from .batches import Runs, Submissions
 from .choice import ServerChoice
 from .connection import Address, parse_servers
 from .requests import admin_answer, admin_line, background, foreground, to_key
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
+    from .aio_call import Reply
     from .tls import Tls
 
 
@@ -68,23 +71,23 @@ class AsyncClient:
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result; see `Client.do`."""
-        job = ForegroundJob(on_data, on_warning, on_status)
+        job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
 
         async def run() -> None:
             link = await self._link()
             session = link.session
-            await link.call(
-                lambda call: session.ask_exceptions() + session.submit(command, call, *args),
-                job.take,
-                self.reply_timeout,
-            )
+            with link.call(self.reply_timeout) as call:
+                token = call.expect(job.take)
+                await call.send(lambda: session.ask_exceptions() + session.submit(command, token, *args))
+                await call.until(lambda: job.ended)
 
         try:
             await asyncio.wait_for(run(), timeout)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             what = f"job {text(job.handle)} was not done" if job.handle else "the server did not answer"
             raise ReplyTimeout(f"{what} within {timeout:g} s") from error
         return job.result()
@@ -101,31 +104,67 @@ class AsyncClient:
         """Submit a background job and return its handle as soon as the server has it; see `Client.do_background`."""
         command, args = background(function, payload, unique_key, priority, run_at)
         link = await self._link()
-        return text((await self._ask(link, lambda call: link.session.submit(command, call, *args)))[0])
+        return text((await self._ask(link, lambda token: link.session.submit(command, token, *args)))[0])
+
+    async def do_background_many(
+        self, function: str | bytes, payloads: Iterable[bytes | str], *, priority: int = Priority.NORMAL
+    ) -> list[str]:
+        """Submit one background job for each payload without waiting for each; see `Client.do_background_many`.
+
+        A call that is cancelled leaves submitted what it had sent.
+        """
+        jobs = Submissions(function, priority)
+        await submit_all(await self._link(), jobs, payloads, self.reply_timeout)
+        return jobs.outcome()
+
+    async def do_all(
+        self,
+        function: str | bytes,
+        payloads: Iterable[bytes | str],
+        *,
+        priority: int = Priority.NORMAL,
+        timeout: float | None = None,
+        on_warning: Callable[[bytes], object] | None = None,
+    ) -> list[bytes]:
+        """Submit a foreground job for each payload, wait until all are done, return their results in the same order.
+
+        See `Client.do_all`, but for one thing: when one fails the server does the others all the same, because the
+        connection stays open for other tasks.
+        """
+        jobs = Runs(function, priority, on_warning)
+
+        async def run() -> None:
+            await run_all(await self._link(), jobs, payloads, self.reply_timeout)
+
+        try:
+            await asyncio.wait_for(run(), timeout)
+        except TimeoutError as error:
+            raise jobs.late() from error
+        return jobs.results
 
     async def status(self, handle: str | bytes) -> JobStatus:
         """Ask for a job's status, each server in turn until one knows the job; see `Client.status`."""
         octets = to_key(handle, "handle")
-        return await self._first_known(lambda session, call: session.get_status(call, octets))
+        return await self._first_known(lambda session, token: session.get_status(token, octets))
 
     async def status_by_unique_key(self, unique_key: str | bytes) -> JobStatus:
         """Ask as `status` does, by unique key; `waiting_clients` is set."""
         octets = to_key(unique_key)
-        return await self._first_known(lambda session, call: session.get_status_unique(call, octets))
+        return await self._first_known(lambda session, token: session.get_status_unique(token, octets))
 
     async def ping(self) -> float:
         """Ask the server that jobs go to for an echo; return the time there and back in seconds."""
         link = await self._link()
         clock = asyncio.get_running_loop().time
         start = clock()
-        await self._ask(link, lambda call: link.session.echo(call, b"gearbridge"))
+        await self._ask(link, lambda token: link.session.echo(token, b"gearbridge"))
         return clock() - start
 
     async def admin(self, command: str) -> list[str]:
         """Send a command of the text protocol and return the lines of the answer; see `Client.admin`."""
         line = admin_line(command)
         link = await self._link()
-        return admin_answer(await self._ask(link, lambda call: link.session.admin(call, line)))
+        return admin_answer(await self._ask(link, lambda token: link.session.admin(token, line)))
 
     async def close(self) -> None:
         """Close all connections; calls under way end with ConnectionLost, the next call opens a new connection."""
@@ -154,21 +193,19 @@ class AsyncClient:
 
     # Conversations.
 
-    async def _ask(self, link: AsyncLink, request: Callable[[Call], bytes]) -> Sequence[bytes]:
-        """Send one request and return the arguments of its one reply."""
+    async def _ask(self, link: AsyncLink, request: Callable[[Reply], bytes]) -> Sequence[bytes]:
+        """Send the request that `request` makes with its token, and return the arguments of its one reply."""
         answer: list[tuple[int, Sequence[bytes]]] = []
-
-        def take(command: int, args: Sequence[bytes]) -> bool:
-            answer.append((command, args))
-            return True
-
-        await link.call(request, take, self.reply_timeout)
+        with link.call(self.reply_timeout) as call:
+            token = call.expect(lambda command, args: answer.append((command, args)))
+            await call.send(lambda: request(token))
+            await call.until(lambda: bool(answer))
         ((command, args),) = answer
         if command == c.ERROR:
             raise server_error(args)
         return args
 
-    async def _first_known(self, question: Callable[[ClientSession, Call], bytes]) -> JobStatus:
+    async def _first_known(self, question: Callable[[ClientSession, Reply], bytes]) -> JobStatus:
         answer: JobStatus | None = None
         failure: Exception | None = None
         first = await self._link()
@@ -181,7 +218,7 @@ class AsyncClient:
                 continue
             session = link.session
             try:
-                answer = read_status(await self._ask(link, lambda call, session=session: question(session, call)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                answer = read_status(await self._ask(link, lambda token, session=session: question(session, token)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             except (ConnectionLost, ReplyTimeout) as error:
                 self._choice.failed(address, self._now(), str(error))
                 failure = error
@@ -202,8 +239,9 @@ class AsyncClient:
             self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError("this AsyncClient belongs to another event loop; close it there first")
-        if self._current is not None and self._current.usable():
-            return self._current
+        current = self._current
+        if current is not None and await current.usable():
+            return current
         for address in self._choice.order(loop.time()):
             link = await self._reach(address)
             if link is not None:
@@ -215,10 +253,11 @@ class AsyncClient:
         """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
         link = self._open.get(address)
         if link is not None:
-            if link.usable():
+            if await link.usable():
                 return link
             link.lose(ConnectionLost(f"{address} closed the connection before it had answered"))
-            self._open.pop(address, None)
+            if self._open.get(address) is link:
+                del self._open[address]
         attempt = self._attempts.get(address)
         if attempt is None:
             attempt = asyncio.get_running_loop().create_task(self._connect(address))

@@ -2,74 +2,37 @@
 
 Rules of this file:
 1. A request is encoded and handed to the transport without an await between: replies are matched by order alone.
-2. A call that is given up leaves its token behind, so that its replies are known for what they are, and dropped.
-3. Only a server that is gone, silent for too long, or no Gearman server costs the connection, and with it every call.
+2. Only a server that is gone, silent for too long, or no Gearman server costs the connection, and with it every call.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from typing import TYPE_CHECKING, cast
 
 from ..certificates import reason
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
-from .connection import Address, prepare
+from .aio_call import Call
+from .aio_connect import connect
 from .session import ClientSession
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-
-class Call:
-    """What one task waits for. `take(command, args)` gets each reply and says whether it was the last one.
-
-    What `take` raises ends this call, and no other.
-    """
-
-    __slots__ = ("_take", "future", "timer")
-
-    def __init__(self, take: Callable[[int, Sequence[bytes]], bool], future: asyncio.Future[None]) -> None:
-        self._take = take
-        self.future = future
-        self.timer: asyncio.TimerHandle | None = None  # of the server's own answer
-
-    def reply(self, command: int, args: Sequence[bytes]) -> None:
-        """Take a reply; where the task is gone, drop it."""
-        self.answered()
-        if self.future.done():
-            return
-        try:
-            done = self._take(command, args)
-        except StopIteration as error:  # a future refuses it
-            failure = RuntimeError("a callback raised StopIteration")
-            failure.__cause__ = error
-            self.future.set_exception(failure)
-        except BaseException as error:
-            self.future.set_exception(error)
-        else:
-            if done:
-                self.future.set_result(None)
-
-    def answered(self) -> None:
-        """Stop the clock of the server's own answer: it came, or never will."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    from .aio_call import Reply
+    from .connection import Address
 
 
 class AsyncLink(asyncio.Protocol):
     """A connection with the conversation on it."""
 
-    def __init__(self, address: Address, raw: socket.socket, *, secured: bool = False) -> None:
+    def __init__(self, address: Address, raw: socket.socket) -> None:
         self.address = address
         self.session = ClientSession()
         self.closed = asyncio.get_running_loop().create_future()
         self._raw = raw
-        self._secured = secured
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._calls: set[Call] = set()
         self._writable = asyncio.Event()
@@ -78,87 +41,54 @@ class AsyncLink(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, address: Address, timeout: float, tls: ssl.SSLContext | None = None) -> AsyncLink:
-        """Connect within `timeout` seconds, over all addresses that the name has; with `tls` shake hands in that time.
+        """Connect within `timeout` seconds; with `tls` shake hands in that time. Raises OSError."""
+        return await connect(address, timeout, lambda raw: cls(address, raw), tls)
 
-        Raises OSError.
-        """
-
-        async def connect() -> AsyncLink:
-            raw = await _connect(address)
-            host = None if tls is None else address.host
+    async def usable(self) -> bool:
+        """Say whether the server is still there, as far as can be known."""
+        while self._failure is None and not self._calls:
             try:
-                _, link = await asyncio.get_running_loop().create_connection(
-                    lambda: cls(address, raw, secured=tls is not None), sock=raw, ssl=tls, server_hostname=host
-                )
-            except BaseException:
-                raw.close()
-                raise
-            return link
+                if not self._raw.recv(1, socket.MSG_PEEK):
+                    return False
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            await asyncio.sleep(0)  # late news of a call that was given up, or nonsense: let the loop read it
+        return self._failure is None
 
-        try:
-            return await asyncio.wait_for(connect(), timeout)
-        except asyncio.TimeoutError as error:
-            raise TimeoutError(f"no answer within {timeout:g} s") from error
-        except OSError as error:
-            raise ConnectionAbortedError(errno.ECONNABORTED, reason(error)) from error
-
-    def usable(self) -> bool:
-        """Say whether the server is still there, as far as can be known; the loop may not have looked yet."""
-        if self._failure is not None:
-            return False
-        if self._calls:
-            return True
-        try:
-            # Over TLS what waits there may well be the server's goodbye.
-            return bool(self._raw.recv(1, socket.MSG_PEEK)) and not self._secured
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    async def call(
-        self,
-        requests: Callable[[Call], bytes],
-        take: Callable[[int, Sequence[bytes]], bool],
-        reply_timeout: float | None,
-    ) -> None:
-        """Send what `requests` makes, the call being its token, and wait until `take` has had the last reply.
-
-        Raises ConnectionLost, ReplyTimeout, ProtocolError, and what `take` raises.
-        """
-        call = Call(take, self._loop.create_future())
-        if reply_timeout is not None:
-            call.timer = self._loop.call_later(reply_timeout, self._late)
+    def call(self, reply_timeout: float | None) -> Call:
+        """Begin a call; the server has `reply_timeout` seconds for each answer of its own, None for ever."""
+        call = Call(self, reply_timeout)
         self._calls.add(call)
-        sent = False
-        try:
-            await self._writable.wait()
-            if self._failure is not None:
-                raise type(self._failure)(str(self._failure))
-            assert self._transport is not None  # a link is given out connected
-            self._transport.write(requests(call))
-            sent = True
-            await call.future
-        finally:
-            self._calls.discard(call)
-            if not sent or self._failure is not None:
-                call.answered()
-            # A call that was given up keeps its clock: a server that never answers it answers nothing behind it either.
+        return call
+
+    async def send(self, requests: Callable[[], bytes]) -> None:
+        """Send what `requests` makes, as soon as the connection takes more. Raises why it was lost."""
+        await self._writable.wait()
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+        assert self._transport is not None  # a link is given out connected
+        self._transport.write(requests())
+
+    def forget(self, call: Call) -> None:
+        """End a call: what still comes for it is dropped."""
+        self._calls.discard(call)
 
     def lose(self, error: Exception) -> None:
-        """Close the connection; every call on it ends with `error`, or with ConnectionLost for that reason."""
+        """Close the connection; every call on it ends with an exception of this kind."""
         if self._failure is not None:
             return
         self._failure = error
         if self._transport is not None:
             self._transport.abort()
         for call in self._calls:
-            call.answered()
-            if not call.future.done():
-                call.future.set_exception(type(error)(str(error)))
+            call.stop_clock()
+            call.fail(type(error)(str(error)))
         self._writable.set()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """Count the server as silent for too long."""
         self.lose(ReplyTimeout(f"{self.address} did not answer in time"))
 
     # What asyncio calls.
@@ -172,8 +102,9 @@ class AsyncLink(asyncio.Protocol):
         except ProtocolError as error:
             self.lose(error)
             return
-        for call, command, args in replies:
-            call.reply(command, args)
+        reply: Reply
+        for reply, command, args in replies:
+            reply(command, args)
 
     def connection_lost(self, exc: Exception | None) -> None:
         how = f"{self.address} closed the connection before it had answered"
@@ -187,27 +118,3 @@ class AsyncLink(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
-
-
-async def _connect(address: Address) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    failure: OSError = OSError("the name has no address")
-    try:
-        found = await loop.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise OSError(f"not a host name: {error}") from error
-    for family, kind, protocol, _, target in found:
-        candidate = socket.socket(family, kind, protocol)
-        try:
-            candidate.setblocking(False)
-            await loop.sock_connect(candidate, target)
-            prepare(candidate)
-        except OSError as error:
-            candidate.close()
-            failure = error
-        except BaseException:
-            candidate.close()
-            raise
-        else:
-            return candidate
-    raise failure

@@ -11,6 +11,7 @@ This file runs inside PostgreSQL too: standard library only, Python 3.9 and late
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,14 +19,15 @@ from typing import TYPE_CHECKING
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
 from ..wire import commands as c
+from .batches import Runs, Submissions
 from .connection import parse_servers
 from .links import Link, Links
 from .parallel import run_all, submit_all
-from .requests import admin_answer, admin_line, background, foreground, to_key, to_name, to_octets
-from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, submission, text
+from .requests import admin_answer, admin_line, background, foreground, to_key
+from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from .tls import Tls
@@ -87,14 +89,16 @@ class Client:
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result.
 
         `timeout` limits the whole call in seconds; None lets the job take as long as it takes. Data that the worker
         sends ahead (WORK_DATA) becomes the beginning of the result, unless `on_data` takes it. `on_warning` gets each
-        WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS. Raises JobFailed, JobException.
+        WORK_WARNING, `on_status` the numerator and denominator of each WORK_STATUS, `on_created` the job's handle as
+        soon as there is one. Raises JobFailed, JobException.
         """
-        job = ForegroundJob(on_data, on_warning, on_status)
+        job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
         end = None if timeout is None else monotonic() + timeout
         link = self._links.current()
@@ -147,19 +151,10 @@ class Client:
         Raises ServerError when the server refuses one: its text says how many it had accepted before, and those stay
         submitted. After ConnectionLost or ReplyTimeout any number of them may be.
         """
-        name = to_name(function)
-        command = submission(priority, False)
-        link = self._links.current()
-        try:
-            link.talking = True
-            handles, refusal = submit_all(link, command, name, map(to_octets, payloads), self._reply_deadline)
-            link.talking = False
-        except BaseException:
-            self._links.drop(link)
-            raise
-        if refusal is not None:
-            raise refusal
-        return handles
+        jobs = Submissions(function, priority)
+        with self._talk() as link:
+            submit_all(link, jobs, payloads, self._reply_deadline)
+        return jobs.outcome()
 
     def do_all(
         self,
@@ -176,18 +171,11 @@ class Client:
         as long as they take. The first one to fail ends the call with JobFailed, JobException or ServerError: the
         others are given up, and those that no worker has begun are not done.
         """
-        name = to_name(function)
-        command = submission(priority, True)
+        jobs = Runs(function, priority, on_warning)
         end = None if timeout is None else monotonic() + timeout
-        link = self._links.current()
-        try:
-            link.talking = True
-            results = run_all(link, command, name, map(to_octets, payloads), self._reply_deadline, end, on_warning)
-            link.talking = False
-        except BaseException:
-            self._links.drop(link)
-            raise
-        return results
+        with self._talk() as link:
+            run_all(link, jobs, payloads, self._reply_deadline, end)
+        return jobs.results
 
     def status(self, handle: str | bytes) -> JobStatus:
         """Ask for a job's status, each server in turn until one knows the job.
@@ -273,6 +261,18 @@ class Client:
             assert failure is not None  # the first one at least was asked
             raise failure
         return answer
+
+    @contextmanager
+    def _talk(self) -> Iterator[Link]:
+        """Give the link that jobs go through for one conversation; one that ends by an exception costs the link."""
+        link = self._links.current()
+        try:
+            link.talking = True
+            yield link
+            link.talking = False
+        except BaseException:
+            self._links.drop(link)
+            raise
 
     def _reply_deadline(self) -> float | None:
         return None if self.reply_timeout is None else monotonic() + self.reply_timeout

@@ -33,7 +33,8 @@ FOREGROUND = (c.SUBMIT_JOB_HIGH, c.SUBMIT_JOB, c.SUBMIT_JOB_LOW)
 BACKGROUND = (c.SUBMIT_JOB_HIGH_BG, c.SUBMIT_JOB_BG, c.SUBMIT_JOB_LOW_BG)
 
 _ENDS = (c.WORK_COMPLETE, c.WORK_FAIL, c.WORK_EXCEPTION)
-_WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
+#: What comes unasked, of jobs; everything else is the server's own answer to a request.
+WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
 _LISTS = (b"status", b"prioritystatus", b"workers", b"show")  # admin commands answered by lines up to a "."
 
 
@@ -117,7 +118,7 @@ class ClientSession:
         """Take bytes from the server; return what they answer, in order. Raises ProtocolError."""
         replies: list[Reply] = []
         for command, args in self._parser.feed(data):
-            if command in _WORK:
+            if command in WORK:
                 self._work(command, args, replies)
             elif command == c.TEXT:
                 self._text(args[0], replies)
@@ -167,19 +168,21 @@ class ClientSession:
 class ForegroundJob:
     """What has come of one foreground job: feed it the job's replies until `take` says that it ended.
 
-    `on_data(bytes)`, `on_warning(bytes)` and `on_status(numerator, denominator)` are called as packets come. Without
-    `on_data` the data becomes the beginning of the result.
+    `on_data(bytes)`, `on_warning(bytes)`, `on_status(numerator, denominator)` and `on_created(handle)` are called as
+    packets come. Without `on_data` the data becomes the beginning of the result.
     """
 
-    __slots__ = ("_chunks", "_command", "_last", "handle", "on_data", "on_status", "on_warning")
+    __slots__ = ("_chunks", "_command", "_last", "handle", "on_created", "on_data", "on_status", "on_warning")
 
     def __init__(
         self,
         on_data: Callable[[bytes], object] | None = None,
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
+        on_created: Callable[[str], object] | None = None,
     ) -> None:
         self.handle = b""
+        self.on_created = on_created
         self.on_data = on_data
         self.on_warning = on_warning
         self.on_status = on_status
@@ -191,6 +194,8 @@ class ForegroundJob:
         """Take a reply; True when it was the last one."""
         if command == c.JOB_CREATED:
             self.handle = args[0]
+            if self.on_created:
+                self.on_created(text(args[0]))
         elif command == c.WORK_DATA:
             (self.on_data or self._chunks.append)(args[1])
         elif command == c.WORK_WARNING:
@@ -204,6 +209,11 @@ class ForegroundJob:
             self._last = args
             return True
         return False
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is an outcome."""
+        return bool(self._command)
 
     def result(self) -> bytes:
         """Return the result. Raises JobFailed, JobException, or ServerError where the job was refused."""

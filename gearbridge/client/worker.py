@@ -1,34 +1,28 @@
 """The blocking worker: takes jobs one at a time and calls a function for each.
 
-How servers are reached is `worker_links`', what the packets say is `worker_session`'s.
+How servers are reached is `worker_links`', what it can do and what becomes of a job `worker_duties`'.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
-import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionLost, JobException, JobFailed
-from ..wire import commands as c
+from ..errors import ConnectionLost
 from .connection import parse_servers
 from .job import Job
-from .session import MAX_BODY
+from .worker_duties import Duties, completion, failure, untold
 from .worker_links import WorkerLinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .tls import Tls
-    from .worker_links import Peer
-    from .worker_session import WorkerSession
+    from .worker_duties import Ending
 
     #: What does a job: its return value is the result, None being an empty one.
     Callback = Callable[[Job], "bytes | str | None"]
-
-log = logging.getLogger("gearbridge.worker")
 
 
 class Worker:
@@ -52,32 +46,32 @@ class Worker:
     ) -> None:
         self._addresses = parse_servers(servers)
         self.servers = tuple(map(str, self._addresses))
-        self.client_id = f"{socket.gethostname()}:{os.getpid()}" if client_id is None else client_id
-        if not self.client_id or any(letter <= " " for letter in self.client_id):
-            # The admin command `workers` parts its columns by spaces.
-            raise ValueError("a client id cannot be empty, nor contain spaces or control characters")
+        self._duties: Duties[Callback] = Duties(client_id)
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._tls = None if tls is None else tls.context()
-        self._callbacks: dict[bytes, Callback] = {}
-        self._timeouts: dict[bytes, float | None] = {}
         self._links: WorkerLinks | None = None
         self._stopping = False
 
+    @property
+    def client_id(self) -> str:
+        """What the admin command `workers` shows."""
+        return self._duties.client_id
+
     def register(self, function: str | bytes, callback: Callback, timeout: float | None = None) -> None:
-        """Do jobs of `function` by calling `callback(job)`. Call this before `work`.
+        """Do jobs of `function` by calling `callback(job)`, from now on.
 
         What it returns is the result. When it raises JobFailed the job fails (WORK_FAIL); of any other exception the
         text goes to the client (WORK_EXCEPTION), of a JobException its payload. After `timeout` seconds the server
         takes the job away and gives it to another worker; gearmand makes at least 1 second of it. Raises ValueError.
         """
-        name = function.encode() if isinstance(function, str) else function
-        if not name or b"\0" in name:
-            raise ValueError("a function name cannot be empty or contain NUL")
-        if timeout is not None and not 0 < timeout < 2**31:
-            raise ValueError(f"a timeout is a number of seconds above 0, not {timeout!r}")
-        self._callbacks[name] = callback
-        self._timeouts[name] = timeout
+        self._duties.register(function, callback, timeout)
+        self._wake()
+
+    def unregister(self, function: str | bytes) -> None:
+        """Take no more jobs of `function`; one that is under way is still done. Raises ValueError."""
+        self._duties.unregister(function)
+        self._wake()
 
     def work(self, max_jobs: int | None = None) -> int:
         """Take and do jobs, for ever or `max_jobs` of them; return how many were done, failed ones included.
@@ -86,11 +80,10 @@ class Worker:
         (KeyboardInterrupt, SystemExit) leaves the callback and this method; the server gives the job to another worker.
         Raises ValueError where no function is registered.
         """
-        if not self._callbacks:
-            raise ValueError("this worker has nothing to do: register a function first")
+        self._duties.demand()
         done = 0
         try:
-            links = WorkerLinks(self._addresses, self._introduce, self._connect_timeout, self._reply_timeout, self._tls)
+            links = WorkerLinks(self._addresses, self._duties, self._connect_timeout, self._reply_timeout, self._tls)
             with contextlib.closing(links):
                 self._links = links
                 while max_jobs is None or done < max_jobs:
@@ -98,13 +91,13 @@ class Worker:
                     if assigned is None:
                         break
                     peer, args = assigned
-                    command, result = self._do(links, peer, args)
+                    job = Job(args, partial(links.send, peer))
+                    command, result = self._do(job)
                     done += 1
                     try:
                         links.finish(peer, command, *result, last=self._stopping or done == max_jobs)
                     except ConnectionLost as error:
-                        handle = args[0].decode("utf-8", "backslashreplace")
-                        log.warning("job %s is done, but its end could not be told: %s", handle, error)
+                        untold(job, error)
         finally:
             self._links = None
             self._stopping = False
@@ -113,37 +106,16 @@ class Worker:
     def stop(self) -> None:
         """Make `work` finish the job in hand and return. For signal handlers, callbacks and other threads."""
         self._stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
         links = self._links
         if links is not None:
             links.wake()
 
-    def _introduce(self, session: WorkerSession) -> bytes:
-        return session.introduce(self.client_id.encode(), self._timeouts)
-
-    def _do(self, links: WorkerLinks, peer: Peer, args: Sequence[bytes]) -> tuple[int, tuple[bytes, ...]]:
-        """Call the function for a job; return the packet that ends it, and what it carries beside the handle."""
-        job = Job(args, lambda octets: links.send(peer, octets))
+    def _do(self, job: Job) -> Ending:
+        """Call the function for a job, and make what ends it."""
         try:
-            callback = self._callbacks.get(args[1])
-            if callback is None:
-                raise LookupError(f"this worker does not do {job.function!r}")
-            return c.WORK_COMPLETE, (_octets(callback(job)),)
-        except JobFailed as error:
-            log.warning("job %s of %s failed: %s", job.handle, job.function, error)
-            return c.WORK_FAIL, ()
-        except JobException as error:
-            log.warning("job %s of %s failed: %s", job.handle, job.function, error)
-            return c.WORK_EXCEPTION, (error.payload,)
+            return completion(self._duties.callback(job)(job))
         except Exception as error:
-            log.exception("job %s of %s failed", job.handle, job.function)
-            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            return c.WORK_EXCEPTION, (told.encode("utf-8", "backslashreplace"),)
-
-
-def _octets(result: bytes | str | None) -> bytes:
-    octets = result.encode() if isinstance(result, str) else (b"" if result is None else result)
-    if not isinstance(octets, (bytes, bytearray, memoryview)):
-        raise TypeError(f"the result of a job is bytes, str or None, not {type(octets).__name__}")
-    if len(octets) > MAX_BODY - 1024:
-        raise ValueError(f"a result of {len(octets)} bytes is over the protocol's limit of 4 GiB")
-    return bytes(octets)
+            return failure(job, error)

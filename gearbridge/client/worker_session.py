@@ -36,21 +36,35 @@ class State(Enum):
 class WorkerSession:
     """One connection's conversation. Every method but `receive` returns bytes that must be sent, in order."""
 
-    __slots__ = ("_parser", "handle", "state")
+    __slots__ = ("_parser", "_told", "handle", "state")
 
     def __init__(self) -> None:
         self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
         self.state = State.AWAKE
         self.handle = b""  # of the job in hand
+        self._told: Mapping[bytes, float | None] = {}  # what the server was told that this worker can do
 
     def introduce(self, client_id: bytes, functions: Mapping[bytes, float | None]) -> bytes:
         """Tell who this worker is and what it can do. `functions` gives each one's timeout in seconds, or None."""
-        packets = [request(c.SET_CLIENT_ID, client_id)]
-        for function, timeout in functions.items():
+        return request(c.SET_CLIENT_ID, client_id) + self.announce(functions)
+
+    def announce(self, functions: Mapping[bytes, float | None]) -> bytes:
+        """Tell what this worker can do now, as far as it is not what was told last."""
+        if functions is self._told:
+            return b""
+        told, self._told = self._told, functions
+        packets = [request(c.CANT_DO, name) for name in told if name not in functions]
+        for name, timeout in functions.items():
+            if name in told:
+                if told[name] == timeout:
+                    continue
+                packets.append(request(c.CANT_DO, name))  # gearmand counts a worker twice that can do a thing twice
             if timeout is None:
-                packets.append(request(c.CAN_DO, function))
+                packets.append(request(c.CAN_DO, name))
             else:
-                packets.append(request(c.CAN_DO_TIMEOUT, function, b"%d" % math.ceil(timeout * 1000)))
+                packets.append(request(c.CAN_DO_TIMEOUT, name, b"%d" % math.ceil(timeout * 1000)))
+        if packets and self.state is State.ASLEEP:
+            packets.append(PRE_SLEEP)  # there may be jobs already, of which a sleeper would not be told
         return b"".join(packets)
 
     def grab(self) -> bytes:

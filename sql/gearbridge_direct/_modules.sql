@@ -17,6 +17,7 @@ VALUES
 \embed client.connection gearbridge/client/connection.py
 \embed client.choice gearbridge/client/choice.py
 \embed client.links gearbridge/client/links.py
+\embed client.batches gearbridge/client/batches.py
 \embed client.parallel gearbridge/client/parallel.py
 \embed client.client gearbridge/client/client.py
 \embed gearbridge_pg_errors plpython/gearbridge_pg_errors.py

@@ -207,6 +207,27 @@ def test_a_worker_in_the_background(shared_job_server: JobServer, start_process:
     wait_until(lambda: not pid_file.exists(), what="the worker's end")
 
 
+def test_a_submission_in_the_background(shared_job_server: JobServer, gearbridge: Gearbridge, tmp_path: Path) -> None:
+    pid_file = tmp_path / "submit.pid"
+    parent = gearbridge("submit", "-d", "-i", str(pid_file), "-N", "awaited", stdin=b"one\ntwo\n")
+    assert parent.succeed() == b""  # at once, while nobody does the jobs yet
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), what="the pid file")
+    os.kill(int(pid_file.read_text()), 0)  # it waits for them, as it would without -d
+    done: list[bytes] = []
+    with working(shared_job_server.address, awaited=lambda job: done.append(job.payload)):
+        wait_until(lambda: not pid_file.exists(), what="the submission's end")
+    assert done == [b"one", b"two"]
+
+
+def test_both_tell_of_each_job_when_asked_to(shared_job_server: JobServer, gearbridge: Gearbridge) -> None:
+    worker = gearbridge("work", "-v", "-c", "1", "told", "--", "cat")
+    client_process = gearbridge("submit", "-v", "told", "hello")
+    assert client_process.succeed() == b"hello"
+    handle = client_process.stderr.removeprefix("gearbridge: job ").rstrip()
+    assert worker.wait() == 0
+    assert f"gearbridge: job {handle} of told, 5 bytes" in worker.stderr
+
+
 def test_lines_and_payloads_exclude_each_other(gearbridge: Gearbridge) -> None:
     process = gearbridge("submit", "-N", "f", "payload")
     assert process.wait() == 2

@@ -12,12 +12,8 @@ from gearbridge import (
     Client,
     ConnectionLost,
     Job,
-    JobException,
-    JobFailed,
-    JobStatus,
     ProtocolError,
     ReplyTimeout,
-    ServerError,
     ServersUnreachable,
 )
 from gearbridge.wire import commands as c
@@ -46,42 +42,6 @@ def run(servers: str, play: Callable[[AsyncClient], Awaitable[None]], reply_time
 async def blocking(call: Callable[[], object]) -> None:
     """Do what blocks, a test's own doing, while the client goes on."""
     await asyncio.to_thread(call)
-
-
-def test_every_call(shared_job_server: JobServer) -> None:
-    def chatty(job: Job) -> str:
-        job.send_status(1, 2)
-        job.send_data("one ")
-        job.send_warning("take care")
-        return "two"
-
-    def fail(job: Job) -> None:
-        raise JobFailed(job.handle, "no luck") if job.payload else ValueError("bad")
-
-    async def play(client: AsyncClient) -> None:
-        assert await client.do("chatty") == b"one two"
-        news: list[object] = []
-        on_status: Callable[[int, int], None] = lambda *status: news.append(status)  # noqa: E731  one line is enough
-        assert await client.do("chatty", on_data=news.append, on_warning=news.append, on_status=on_status) == b"two"
-        assert news == [(1, 2), b"one ", b"take care"]
-        with pytest.raises(JobFailed):
-            await client.do("fail", "x")
-        with pytest.raises(JobException, match="ValueError: bad"):
-            await client.do("fail")
-        handle = await client.do_background("nobody", "x", "aio key")
-        assert await client.do_background("nobody", "y", "aio key") == handle
-        assert await client.status(handle) == JobStatus(known=True, running=False, numerator=0, denominator=0)
-        assert (await client.status_by_unique_key("aio key")).waiting_clients == 0
-        assert not (await client.status("H:nobody:1")).known
-        assert await client.ping() >= 0
-        assert "nobody\t1\t0\t0" in await client.admin("status")
-        with pytest.raises(ServerError, match="UNKNOWN_COMMAND: Unknown server command"):
-            await client.admin("nonsense")
-        with pytest.raises(ValueError, match="function name cannot be empty"):
-            await client.do("")
-
-    with working(shared_job_server.address, chatty=chatty, fail=fail):
-        run(shared_job_server.address, play)
 
 
 def test_many_tasks_share_one_connection(shared_job_server: JobServer) -> None:

@@ -1,8 +1,7 @@
-"""The client against real servers: every call does what it says."""
+"""Both kinds of client against real servers: every call does what it says."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -16,13 +15,7 @@ from tests.fixtures.workers import working
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fixtures.job_server import JobServer
-
-
-@pytest.fixture
-def client(shared_job_server: JobServer) -> Iterator[Client]:
-    with Client(shared_job_server.address, reply_timeout=PATIENCE) as client:
-        yield client
+    from tests.client.kinds import OpenClient
 
 
 def reverse(job: Job) -> bytes:
@@ -58,6 +51,17 @@ def test_what_the_worker_sends_ahead(client: Client) -> None:
         )
     assert result == b"three"
     assert news == [(1, 2), b"one ", b"take care", b"two "]
+
+
+def test_the_handle_of_a_job_that_is_waited_for(client: Client) -> None:
+    handles: list[str] = []
+
+    def seen(job: Job) -> str:
+        wait_until(lambda: handles == [job.handle])  # it is known while the job runs
+        return job.handle
+
+    with working(client.servers[0], seen=seen):
+        assert client.do("seen", on_created=handles.append, timeout=PATIENCE).decode() == handles[0]
 
 
 def test_a_failed_job(client: Client) -> None:
@@ -134,6 +138,8 @@ def test_many_background_jobs_at_once(client: Client) -> None:
         wait_until(lambda: len(done) == 1200)
     assert done == [b"%d" % number for number in range(1200)]  # in order
     assert client.do_background_many("many", []) == []
+    with pytest.raises(ValueError, match="function name cannot be empty"):
+        client.do_background_many("", ["x"])
 
 
 def test_many_with_large_payloads(client: Client) -> None:
@@ -153,7 +159,7 @@ def test_many_payloads_that_fail_to_come_leave_a_clean_client(client: Client) ->
 def test_ping_and_admin(client: Client) -> None:
     assert client.ping() >= 0
     assert client.admin("version")[0].startswith("OK ")
-    client.do_background("admin_me")
+    client.do_background("admin_me", unique_key="one, however often this runs")
     assert "admin_me\t1\t0\t0" in client.admin("status")
     assert client.admin("STATUS") == client.admin("status")
     with pytest.raises(ServerError, match="UNKNOWN_COMMAND: Unknown server command"):
@@ -174,23 +180,6 @@ class Cancelled(Exception):
     """What callbacks raise in these tests."""
 
 
-def test_on_wait_that_raises_ends_the_call_and_the_next_one_starts_clean(shared_job_server: JobServer) -> None:
-    cancelling = False
-
-    def look() -> None:
-        if cancelling:
-            raise Cancelled
-
-    with Client(shared_job_server.address, on_wait=look) as client:
-        client.ping()
-        cancelling = True
-        with pytest.raises(Cancelled):
-            client.do("nobody_does_this", "x")
-        cancelling = False
-        assert not client.status("H:nobody:1").known
-        assert client.admin("version")
-
-
 def test_a_callback_that_raises_ends_the_call_and_the_next_one_starts_clean(client: Client) -> None:
     def refuse(octets: bytes) -> None:
         raise Cancelled
@@ -205,25 +194,6 @@ def test_a_callback_that_raises_ends_the_call_and_the_next_one_starts_clean(clie
         assert client.do("chatty_too") == b"firstrest"
 
 
-def test_a_call_inside_a_call_is_refused(client: Client) -> None:
-    with working(client.servers[0], echoed=lambda job: job.send_data("x")):
-        with pytest.raises(RuntimeError, match="in the middle of another call"):
-            client.do("echoed", on_data=lambda octets: client.ping())
-        assert client.ping() >= 0
-
-
-def test_a_forked_child_has_its_own_connection(client: Client) -> None:
-    client.ping()
-    child = os.fork()
-    if not child:
-        # On one connection parent and child would read each other's replies.
-        with contextlib.suppress(BaseException):
-            os._exit(0 if all(client.admin("version")[0].startswith("OK ") for _ in range(300)) else 1)
-        os._exit(2)
-    assert not any(client.status("H:nobody:1").known for _ in range(300))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -232,8 +202,10 @@ def test_a_forked_child_has_its_own_connection(client: Client) -> None:
         (("f", "x", "a\0b"), "unique key cannot contain NUL"),
     ],
 )
-def test_what_the_protocol_cannot_carry_is_refused(arguments: tuple[str, ...], said: str) -> None:
-    client = Client("127.0.0.1:1")  # nothing is connected
+def test_what_the_protocol_cannot_carry_is_refused(
+    open_client: OpenClient, arguments: tuple[str, ...], said: str
+) -> None:
+    client = open_client("127.0.0.1:1")  # nothing is connected
     with pytest.raises(ValueError, match=said):
         client.do_background(*arguments)
     with pytest.raises(ValueError, match=said):

@@ -1,4 +1,4 @@
-"""The client when servers die, come back, fall silent or talk nonsense."""
+"""Both kinds of client when servers die, come back, fall silent or talk nonsense."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from gearbridge import Client, ConnectionLost, Job, JobFailed, ProtocolError, Re
 from gearbridge.wire import commands as c
 from gearbridge.wire.packets import request, response
 from tests.client.scripted import Scripted
+from tests.fixtures.gearmand import Gearmand
 from tests.fixtures.processes import PATIENCE, free_port, wait_until
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
+    from pathlib import Path
 
+    from tests.client.kinds import OpenClient
     from tests.fixtures.job_server import JobServer
 
 
 def dead() -> str:
     return f"127.0.0.1:{free_port()}"
+
+
+def answer_ping(peer: socket.socket) -> None:
+    assert peer.recv(4096) == request(c.ECHO_REQ, b"gearbridge")
+    peer.sendall(response(c.ECHO_RES, b"gearbridge"))
 
 
 class InThread(threading.Thread):
@@ -57,9 +66,9 @@ def test_a_dead_server_is_skipped_and_then_left_alone(job_server: JobServer) -> 
         assert len(connects) == 3
 
 
-def test_all_dead_names_each_server_and_why() -> None:
+def test_all_dead_names_each_server_and_why(open_client: OpenClient) -> None:
     first, second = dead(), dead()
-    client = Client([first, second])
+    client = open_client([first, second])
     expected = f"no job server can be reached: {first} (Connection refused), {second} (Connection refused)"
     for call in (client.ping, lambda: client.do("f"), lambda: client.status("H:1")):
         with pytest.raises(ServersUnreachable) as caught:
@@ -67,8 +76,8 @@ def test_all_dead_names_each_server_and_why() -> None:
         assert str(caught.value) == expected
 
 
-def test_the_only_server_is_tried_again_at_once(job_server: JobServer) -> None:
-    with Client(job_server.address) as client:
+def test_the_only_server_is_tried_again_at_once(job_server: JobServer, open_client: OpenClient) -> None:
+    with open_client(job_server.address) as client:
         client.ping()
         job_server.kill()
         with pytest.raises(ServersUnreachable):
@@ -77,15 +86,17 @@ def test_the_only_server_is_tried_again_at_once(job_server: JobServer) -> None:
         assert client.ping() >= 0
 
 
-def test_a_server_that_was_restarted_between_calls_costs_no_error(job_server: JobServer) -> None:
-    with Client(job_server.address) as client:
+def test_a_server_that_was_restarted_between_calls_costs_no_error(
+    job_server: JobServer, open_client: OpenClient
+) -> None:
+    with open_client(job_server.address) as client:
         client.do_background("f")
         job_server.restart()
         assert client.do_background("f")
 
 
-def test_jobs_go_to_the_next_server_when_theirs_dies(job_server: JobServer) -> None:
-    with Scripted() as second, Client([job_server.address, second.address]) as client:
+def test_jobs_go_to_the_next_server_when_theirs_dies(job_server: JobServer, open_client: OpenClient) -> None:
+    with Scripted() as second, open_client([job_server.address, second.address]) as client:
         client.do_background("f")
         job_server.kill()
         call = InThread(lambda: client.do_background("f"))
@@ -95,9 +106,24 @@ def test_jobs_go_to_the_next_server_when_theirs_dies(job_server: JobServer) -> N
         assert call.outcome() == "H:second:1"
 
 
+def test_jobs_go_on_whichever_server_is_killed(job_server: JobServer, tmp_path: Path, open_client: OpenClient) -> None:
+    with (
+        Gearmand(tmp_path) as other,
+        working(f"{job_server.address},{other.address}", f=lambda job: job.payload),
+        open_client([job_server.address, other.address]) as client,
+    ):
+        assert client.do("f", "first", timeout=PATIENCE) == b"first"
+        job_server.kill()
+        assert client.do("f", "second", timeout=PATIENCE) == b"second"
+        assert client.do_all("f", ["a", "b"], timeout=PATIENCE) == [b"a", b"b"]
+        job_server.start()
+        other.kill()
+        assert client.do("f", "first again", timeout=PATIENCE) == b"first again"
+
+
 @pytest.mark.parametrize("method", ["do", "do_background"])
-def test_a_submission_whose_reply_is_lost_is_not_sent_again(method: str) -> None:
-    with Scripted() as server, Scripted() as other, Client([server.address, other.address]) as client:
+def test_a_submission_whose_reply_is_lost_is_not_sent_again(method: str, open_client: OpenClient) -> None:
+    with Scripted() as server, Scripted() as other, open_client([server.address, other.address]) as client:
         call = InThread(lambda: getattr(client, method)("f", "x"))
         peer = server.accept()
         assert b"f\0\0x" in peer.recv(4096)
@@ -105,14 +131,12 @@ def test_a_submission_whose_reply_is_lost_is_not_sent_again(method: str) -> None
         assert isinstance(call.outcome(), ConnectionLost)
         # Neither server is told of the job again: the next thing that either hears is the next call.
         call = InThread(client.ping)
-        peer = server.accept()
-        assert peer.recv(4096) == request(c.ECHO_REQ, b"gearbridge")
-        peer.sendall(response(c.ECHO_RES, b"gearbridge"))
+        answer_ping(server.accept())
         assert isinstance(call.outcome(), float)
 
 
-def test_a_server_that_dies_while_a_job_is_awaited(job_server: JobServer) -> None:
-    with Client(job_server.address) as client, Client(job_server.address) as other:
+def test_a_server_that_dies_while_a_job_is_awaited(job_server: JobServer, open_client: OpenClient) -> None:
+    with open_client(job_server.address) as client, Client(job_server.address) as other:
         call = InThread(lambda: client.do("nobody_does_this"))
         wait_until(lambda: "nobody_does_this\t1\t0\t0" in other.admin("status"))
         job_server.kill()
@@ -121,14 +145,15 @@ def test_a_server_that_dies_while_a_job_is_awaited(job_server: JobServer) -> Non
         assert client.ping() >= 0
 
 
-def test_a_silent_server() -> None:
-    with Scripted() as server, Client(server.address, reply_timeout=0.05) as client:
+def test_a_silent_server(open_client: OpenClient) -> None:
+    with Scripted() as server, open_client(server.address, reply_timeout=0.05) as client:
         with pytest.raises(ReplyTimeout, match=f"{server.address} did not answer in time"):
             client.do_background("f")
         late = server.accept()
         call = InThread(lambda: client.do_background("g"))
         peer = server.accept()
         late.sendall(response(c.JOB_CREATED, b"H:late:1"))  # must not be taken for the next call's reply
+        assert peer.recv(4096) == request(c.SUBMIT_JOB_BG, b"g", b"", b"")
         peer.sendall(response(c.JOB_CREATED, b"H:next:2"))
         assert call.outcome() == "H:next:2"
 
@@ -146,34 +171,36 @@ def test_the_reply_timeout_does_not_limit_the_job(job_server: JobServer) -> None
             assert client.do("slow") == b"done"
 
 
-def test_what_is_no_gearman_server() -> None:
-    with Scripted() as server, Client(server.address) as client:
+def test_what_is_no_gearman_server(open_client: OpenClient) -> None:
+    with Scripted() as server, open_client(server.address) as client:
         call = InThread(client.ping)
-        server.accept().sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        peer = server.accept()
+        assert peer.recv(4096)
+        peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
         error = call.outcome()
         assert isinstance(error, ProtocolError)
         assert "SSH-2.0-OpenSSH_9.2" in str(error)
         call = InThread(client.ping)
-        server.accept().sendall(response(c.ECHO_RES, b"gearbridge"))
+        answer_ping(server.accept())
         assert isinstance(call.outcome(), float)
 
 
-def test_nonsense_between_calls_costs_a_connection_and_no_error() -> None:
-    with Scripted() as server, Client(server.address) as client:
+def test_nonsense_between_calls_costs_a_connection_and_no_error(open_client: OpenClient) -> None:
+    with Scripted() as server, open_client(server.address) as client:
         call = InThread(client.ping)
         peer = server.accept()
-        peer.sendall(response(c.ECHO_RES, b"gearbridge"))
+        answer_ping(peer)
         call.outcome()
         peer.sendall(response(c.JOB_CREATED, b"H:nobody:asked"))
         call = InThread(client.ping)
-        server.accept().sendall(response(c.ECHO_RES, b"gearbridge"))
+        answer_ping(server.accept())
         assert isinstance(call.outcome(), float)
 
 
-def test_status_is_asked_of_all_servers(job_server: JobServer) -> None:
+def test_status_is_asked_of_all_servers(job_server: JobServer, open_client: OpenClient) -> None:
     with Client(job_server.address) as submitter, Scripted() as first:
         handle = submitter.do_background("f", "x", "my key")
-        with Client([first.address, dead(), job_server.address]) as client:
+        with open_client([first.address, dead(), job_server.address]) as client:
             call = InThread(lambda: client.status(handle))
             peer = first.accept()
             assert peer.recv(4096) == request(c.GET_STATUS, handle.encode())
@@ -188,14 +215,16 @@ def test_status_is_asked_of_all_servers(job_server: JobServer) -> None:
             assert getattr(call.outcome(), "known", None) is True
 
 
-def test_a_question_that_the_only_server_does_not_answer() -> None:
-    with Scripted() as server, Client(server.address) as client:
+def test_a_question_that_the_only_server_does_not_answer(open_client: OpenClient) -> None:
+    with Scripted() as server, open_client(server.address) as client:
         call = InThread(lambda: client.status("H:1"))
         server.accept().close()
         assert isinstance(call.outcome(), ConnectionLost)
 
 
-def test_late_news_of_a_cancelled_job_do_not_disturb_the_next_call(job_server: JobServer) -> None:
+def test_late_news_of_a_cancelled_job_do_not_disturb_the_next_call(
+    job_server: JobServer, open_client: OpenClient
+) -> None:
     cancelled = threading.Event()
     handles: list[str] = []
 
@@ -204,7 +233,11 @@ def test_late_news_of_a_cancelled_job_do_not_disturb_the_next_call(job_server: J
         assert cancelled.wait(PATIENCE)
         return "too late"
 
-    with Client(job_server.address) as client, Client(job_server.address) as admin, working(job_server.address, f=slow):
+    with (
+        open_client(job_server.address) as client,
+        Client(job_server.address) as admin,
+        working(job_server.address, f=slow),
+    ):
         call = InThread(lambda: client.do("f"))
         wait_until(lambda: handles)
         admin.admin(f"cancel job {handles[0]}")

@@ -1,4 +1,4 @@
-"""Foreground jobs in parallel: together, in order, and all or an error."""
+"""Foreground jobs in parallel, with both kinds of client: together, in order, and all or an error."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearbridge import Client, Job, JobException, JobFailed, ReplyTimeout
+from gearbridge import Job, JobException, JobFailed, ReplyTimeout
 from tests.fixtures.processes import PATIENCE
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.fixtures.job_server import JobServer
-
-
-@pytest.fixture
-def client(shared_job_server: JobServer) -> Iterator[Client]:
-    with Client(shared_job_server.address, reply_timeout=PATIENCE) as client:
-        yield client
+    from gearbridge import Client
 
 
 def test_results_come_in_the_order_of_the_payloads(client: Client) -> None:

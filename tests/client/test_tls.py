@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearbridge import AsyncClient, Client, ConfigurationError, ConnectionLost, ServersUnreachable, Tls, Worker
+from gearbridge import (
+    AsyncClient,
+    AsyncWorker,
+    Client,
+    ConfigurationError,
+    ConnectionLost,
+    ServersUnreachable,
+    Tls,
+    Worker,
+)
 from tests.fixtures.processes import PATIENCE
 from tests.fixtures.server import GearbridgeServer
 
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from gearbridge import Job
+    from gearbridge import AsyncJob, Job
     from tests.fixtures.certificates import Certificates
 
 #: Larger than what the buffers of sockets hold, and no whole number of TLS records.
@@ -63,6 +72,24 @@ def test_client_and_worker(server: GearbridgeServer, tls: Tls, reverse: str) -> 
         assert client.do_all(reverse, [b"%d" % number for number in range(1000)])[999] == b"ahead 999"
         assert client.ping() < PATIENCE
         assert client.admin("getpid") == [f"OK {server.pid}"]
+
+
+def test_the_async_worker(server: GearbridgeServer, tls: Tls) -> None:
+    async def turn(job: AsyncJob) -> bytes:
+        return job.payload[::-1]
+
+    async def play() -> None:
+        worker = AsyncWorker(server.address, concurrency=3, tls=tls)
+        worker.register("turn", turn)
+        at_work = asyncio.create_task(worker.work())
+        async with AsyncClient(server.address, tls=tls) as client:
+            results = await asyncio.gather(*(client.do("turn", b"%d0" % number) for number in range(100)))
+            assert results == [(b"%d0" % number)[::-1] for number in range(100)]
+            assert await client.do("turn", LARGE) == LARGE[::-1]
+        worker.stop()
+        assert await asyncio.wait_for(at_work, PATIENCE) == 101
+
+    asyncio.run(play())
 
 
 def test_the_async_client(server: GearbridgeServer, tls: Tls, reverse: str) -> None:
