@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .connection import Address, prepare
@@ -77,7 +77,9 @@ class AsyncLink(asyncio.Protocol):
         """Connect within `timeout` seconds, over all addresses that the name has. Raises OSError."""
         loop = asyncio.get_running_loop()
         try:
-            raw = await asyncio.wait_for(_connect(address), timeout)
+            # Not wait_for(), which in Python 3.11 loses a cancel that comes together with the end.
+            async with asyncio.timeout(timeout):
+                raw = await _connect(address)
         except asyncio.TimeoutError as error:
             raise TimeoutError(f"no answer within {timeout:g} s") from error
         try:
@@ -148,8 +150,7 @@ class AsyncLink(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no common class
 
     def data_received(self, data: bytes) -> None:
         try:
