@@ -81,9 +81,12 @@ class Engine:
             count += 1
         return count
 
-    def rooms(self) -> dict[bytes, int]:
-        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`."""
-        return rooms(self.lifecycle)
+    def rooms(self) -> dict[bytes, int] | None:
+        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`.
+
+        None where there is no room for any.
+        """
+        return rooms(self.lifecycle) or None
 
     def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
         """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""

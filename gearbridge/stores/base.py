@@ -35,7 +35,10 @@ class Store(Protocol):
         """What this store promises."""
 
     def open(self) -> None:
-        """Connect, create or check what is needed. Raises ConfigurationError when the store cannot be used so."""
+        """Connect, create or check what is needed. Raises ConfigurationError when the store cannot be used so.
+
+        StoreInUse, which is one of them, says that another server or bridge has it.
+        """
 
     def replay(self) -> Iterator[StoredJob]:
         """The jobs kept from before, in order of submission."""
@@ -59,6 +62,9 @@ class ClaimableStore(Store, Protocol):
 
         They are this store's until an operation ends them, or it is closed. Some may be due in a few seconds only.
         """
+
+    def functions(self) -> list[bytes]:
+        """The functions that SQL has enqueued jobs of, in hand or not, due or not."""
 
     def doorbell(self) -> Doorbell:
         """A new doorbell of this table, on a connection of its own."""

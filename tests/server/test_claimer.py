@@ -48,6 +48,9 @@ class OneJob(MemoryStore):
         job.max_attempts, job.keep_result = 0, False
         return [job]
 
+    def functions(self) -> list[bytes]:
+        return [b"f"]
+
     def doorbell(self) -> Polling:
         return BrokenDoorbell(0.01)
 

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 @pytest.fixture(params=list(DRIVERS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a store keeps its jobs."""
-    return _make(request, str(request.param), tmp_path / "jobs.db")
+    return make_place(request, str(request.param), tmp_path / "jobs.db")
 
 
 @pytest.fixture
 def fresh_place(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Place:
     """Another one of the same kind."""
-    return _make(request, place.kind, tmp_path / "more.db")
+    return make_place(request, place.kind, tmp_path / "more.db")
 
 
-def _make(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
+def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
     if kind == "postgresql":
         return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
     if kind == "mariadb":
