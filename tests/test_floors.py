@@ -29,6 +29,7 @@ FLOORS = {
     "extension": 4,
     "sqlite": 4,
     "bench": 4,
+    "bridge": 4,
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,
@@ -40,6 +41,7 @@ IMPURE = {"asyncio", "socket", "selectors", "threading", "time", "datetime", "ra
 PURE = [
     "wire/*.py",
     "core/*.py",
+    "bridge/relay.py",
     "client/choice.py",
     "client/requests.py",
     "client/session.py",
