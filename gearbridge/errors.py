@@ -5,6 +5,7 @@
     |-- ConfigurationError       an option, URL or file that cannot be used
     |-- StoreError               the store could not do what was asked
     |   `-- StoreUnavailable     ... because it cannot be reached now; it may be back later
+    |       `-- StoreInUse       ... because another server or bridge has it; a ConfigurationError too
     |-- ServersUnreachable       none of the servers answers
     |-- ConnectionLost           the server went away in the middle of a conversation
     |-- ReplyTimeout             the server did not answer in time
@@ -37,6 +38,10 @@ class StoreError(GearbridgeError):
 
 class StoreUnavailable(StoreError):
     """The store cannot be reached now. What was asked may be asked again, and again, until it is back."""
+
+
+class StoreInUse(StoreUnavailable, ConfigurationError):
+    """Another server or bridge has this store. Its lock falls when that one ends, however it ends."""
 
 
 class ServersUnreachable(GearbridgeError):

@@ -36,6 +36,7 @@ FLOORS = {
     "bench": 4,
     "triggers": 5,  # quotes as the extension does
     "doctor": 5,  # looks at servers, stores and extensions, and is shown by the command line
+    "bridge": 4,
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,
@@ -47,6 +48,7 @@ IMPURE = {"asyncio", "socket", "selectors", "threading", "time", "datetime", "ra
 PURE = [
     "wire/*.py",
     "core/*.py",
+    "bridge/relay.py",
     "client/choice.py",
     "client/requests.py",
     "client/session.py",

@@ -12,7 +12,20 @@ from gearbridge.errors import ConnectionLost, GearbridgeError, ReplyTimeout, Ser
 from gearbridge.version import __version__
 
 #: Subcommands in the order --help shows them; each is the object `command` of the module of the same name.
-SUBCOMMANDS = ("server", "submit", "work", "status", "admin", "top", "doctor", "db", "trigger", "bench", "demo")
+SUBCOMMANDS = (
+    "server",
+    "bridge",
+    "submit",
+    "work",
+    "status",
+    "admin",
+    "top",
+    "doctor",
+    "db",
+    "trigger",
+    "bench",
+    "demo",
+)
 
 UNREACHABLE = (ServersUnreachable, ConnectionLost, ReplyTimeout)
 

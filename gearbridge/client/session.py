@@ -90,8 +90,12 @@ class ClientSession:
         if self._asked_exceptions:
             return b""
         self._asked_exceptions = True
+        return self.ask(b"exceptions")
+
+    def ask(self, option: bytes) -> bytes:
+        """Ask for an option of this connection. The reply is swallowed, also one that says that there is no such."""
         self._awaited.append((c.OPTION_RES, None, False))
-        return request(c.OPTION_REQ, b"exceptions")
+        return request(c.OPTION_REQ, option)
 
     def get_status(self, token: Any, handle: bytes) -> bytes:
         """Ask for a job's status; answered by STATUS_RES, see `read_status`."""

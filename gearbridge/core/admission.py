@@ -73,6 +73,9 @@ class Admission:
             if key in function.uniques:
                 self._join(peer, function.uniques[key], background)
                 return
+            if peer.once and background and (done := self._lifecycle.finished.find(name, unique_key)) is not None:
+                peer.send(created(done))
+                return
         limit = function.limits[priority]
         if limit and function.total >= limit:
             peer.send(QUEUE_FULL)

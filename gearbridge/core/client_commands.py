@@ -114,10 +114,13 @@ class ClientCommands:
 
     def _option(self, peer: Peer, args: Sequence[bytes]) -> None:
         option = args[0]
-        if option.lower() != b"exceptions":
+        if option.lower() == b"exceptions":
+            peer.exceptions = True
+        elif option.lower() == commands.OPTION_ONCE:
+            peer.once = True
+        else:
             peer.send(UNKNOWN_OPTION)
             return
-        peer.exceptions = True
         peer.send(response(commands.OPTION_RES, option))
 
     def _echo(self, peer: Peer, args: Sequence[bytes]) -> None:

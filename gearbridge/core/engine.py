@@ -88,9 +88,12 @@ class Engine:
         failure = self.lifecycle.failures.find(handle)
         return failure is not None and self._admission.repeat(peer, failure)
 
-    def rooms(self) -> dict[bytes, int]:
-        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`."""
-        return rooms(self.lifecycle)
+    def rooms(self) -> dict[bytes, int] | None:
+        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`.
+
+        None where there is no room for any.
+        """
+        return rooms(self.lifecycle) or None
 
     def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
         """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""

@@ -14,6 +14,7 @@ from gearbridge.wire.packets import NOOP, response
 from .claims import CLAIM_AGAIN
 from .deadlines import Deadlines
 from .failures import Failures, failed_attempt
+from .finished import Finished
 from .jobs import RUNNING, EnqueuedJob, Function, Job
 from .journal import Journal
 from .queue import JobQueue
@@ -35,6 +36,7 @@ class JobLifecycle:
         self.journal = Journal()
         self.failures = Failures()
         self.deadlines = Deadlines()
+        self.finished = Finished()
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
         self.retiring = False  # what the store keeps is left to the next server
         self.stop_asked: str | None = None  # by an admin command: "now" or "gracefully"
@@ -73,6 +75,8 @@ class JobLifecycle:
             for client in job.clients:
                 client.awaited.pop(job.handle, None)
         self.queue.remove(job)
+        if job.background and job.unique_key:
+            self.finished.remember(job)
         if isinstance(job, EnqueuedJob) and self.queue.functions[job.function].claimed == CLAIM_AGAIN:
             self.wants_claim = True
 

@@ -36,6 +36,7 @@ class Peer:
         "held",
         "jobs",
         "number",
+        "once",
         "outbox",
         "owner",
         "sleeping",
@@ -47,6 +48,7 @@ class Peer:
         self.number = number  # the file descriptor, as `workers` lists it
         self.address = address
         self.client_id = b"-"
+        self.once = False  # a job that it submitted before, and that is done, is not to be done again
         self.exceptions = False  # wants WORK_EXCEPTION, not a WORK_FAIL made from it
         self.excepted = b""  # handle of the job it last ended with WORK_EXCEPTION
         self.closing = False  # to be closed once its outbox is flushed

@@ -1,4 +1,4 @@
-"""Claims what SQL enqueued, from the table that this server keeps its own jobs in. One task, none per job.
+"""Claims what SQL enqueued, for a job server that keeps its own jobs there, or for a bridge. One task, none per job.
 
 It claims before it waits: the table is the truth, the doorbell a hint, and behind the hint it looks every second.
 While there is work it does not listen, so that those who enqueue need not ring.
@@ -12,16 +12,17 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gearbridge.errors import StoreError
 
 from .errands import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from gearbridge.core.engine import Engine
+    from gearbridge.records import ClaimedJob
     from gearbridge.stores.base import ClaimableStore
 
     from .committer import Committer
@@ -33,17 +34,42 @@ _log = logging.getLogger(__name__)
 #: Seconds after which the table is looked into although nobody rang.
 POLL = 1.0
 #: Seconds until the next try after the store failed.
-AFTER_FAILURE = 1.0
+AFTER_FAILURE = 0.5
 #: So many looks in a row that found something: there is work, and nobody needs to ring. So many rings in a row for
 #: nothing: they ring for what nobody here does.
 _ENOUGH = 2
 
 
-class Claimer:
-    """Keeps the engine in jobs. `flush` is called after it was given some."""
+class Claimant(Protocol):
+    """Who the jobs are for: a job server's engine, or a bridge's relay."""
 
-    def __init__(self, engine: Engine, committer: Committer, store: ClaimableStore, flush: Callable[[], None]) -> None:
+    def rooms(self) -> Mapping[bytes, int] | None:
+        """How many jobs of each function to claim; None while none is of use. Who then has room calls `wake`."""
+
+    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Take them; the rows are the claimant's to settle."""
+
+
+class EngineClaimant:
+    """A job server's engine, which is told the time with what it gets."""
+
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.rooms = engine.rooms
+
+    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
+        """Take them, now."""
+        self._engine.queue.now = time.monotonic()
+        self._engine.claimed(jobs)
+
+
+class Claimer:
+    """Keeps the claimant in jobs. `flush` is called after it was given some."""
+
+    def __init__(
+        self, claimant: Claimant, committer: Committer, store: ClaimableStore, flush: Callable[[], None]
+    ) -> None:
+        self._claimant = claimant
         self._committer = committer
         self._store = store
         self._flush = flush
@@ -81,8 +107,8 @@ class Claimer:
     async def _run(self) -> None:
         while True:
             self._hungry.clear()
-            rooms = self._engine.rooms()
-            if not rooms:
+            rooms = self._claimant.rooms()
+            if rooms is None:
                 await self._hungry.wait()
                 continue
             try:
@@ -103,8 +129,7 @@ class Claimer:
         """Claim once; where nothing is to be had, see to it that we hear of the next job, and wait."""
         jobs = await ask(self._committer, partial(self._store.claim, rooms))
         if jobs:
-            self._engine.queue.now = time.monotonic()
-            self._engine.claimed(jobs)
+            self._claimant.claimed(jobs)
             self._flush()
             self._found += 1
             self._missed, self._pause = 0, self._doorbell.first_pause

@@ -16,7 +16,7 @@ from gearbridge.stores.registry import shown as store_shown
 from gearbridge.stores.registry import store_for
 
 from . import notify
-from .claimer import Claimer
+from .claimer import Claimer, EngineClaimant
 from .committer import Committer
 from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
@@ -122,7 +122,7 @@ class Service:
         self._committer.start()
         if self._store.abilities.claimable:
             store = cast("ClaimableStore", self._store)
-            self._claimer = Claimer(self.engine, self._committer, store, self.flush)
+            self._claimer = Claimer(EngineClaimant(self.engine), self._committer, store, self.flush)
             self._claimer.start()
             self._retention = Retention(self._committer, store, self.config.keep_done, self.config.keep_failed)
             self._retention.start()

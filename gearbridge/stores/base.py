@@ -36,7 +36,10 @@ class Store(Protocol):
         """What this store promises."""
 
     def open(self) -> None:
-        """Connect, create or check what is needed. Raises ConfigurationError when the store cannot be used so."""
+        """Connect, create or check what is needed. Raises ConfigurationError when the store cannot be used so.
+
+        StoreInUse, which is one of them, says that another server or bridge has it.
+        """
 
     def replay(self) -> Iterator[StoredJob]:
         """The jobs kept from before, in order of submission."""
@@ -66,6 +69,9 @@ class ClaimableStore(Store, Protocol):
 
         At most so many rows of each of the two, the oldest first. Returns how many.
         """
+
+    def functions(self) -> list[bytes]:
+        """The functions that SQL has enqueued jobs of, in hand or not, due or not."""
 
     def doorbell(self) -> Doorbell:
         """A new doorbell of this table, on a connection of its own."""

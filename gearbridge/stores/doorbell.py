@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.errors import StoreUnavailable
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOCK = f"({WAKE_LOCK}, '{job.name}'::regclass::oid::integer)"
+#: Ends a backend of ours, and waits until what it held is free.
+END_BACKEND = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid = {} AND application_name = current_setting('application_name')"
+)
+#: Seconds within which the database answers what is asked here; then the connection counts as broken.
+_ANSWER_WITHIN = 1.5
 #: What is listened to.
 _CHANNEL = "gearbridge"
 
@@ -60,6 +68,7 @@ class PostgreSQLDoorbell:
         self._connect = connect
         self._connection: Any = None
         self._armed = False
+        self._former: int | None = None  # the backend of the last connection
         self._ended, self._end = os.pipe()
 
     def arm(self) -> bool:
@@ -88,7 +97,7 @@ class PostgreSQLDoorbell:
             if self._ended in ready:
                 os.read(self._ended, 1)
             if not ready:
-                connection.execute("SELECT 1")
+                self._answer("SELECT 1")
             # Not psycopg's notifies(), which waits. A note that came with the probe is lost: the next look is now.
             connection.pgconn.consume_input()
             rung = False
@@ -112,10 +121,34 @@ class PostgreSQLDoorbell:
         try:
             if self._connection is None:
                 self._connection = self._connect()
+                if self._former is not None:  # it may be there still, behind a broken connection, and hold the lock
+                    self._connection.execute(END_BACKEND.format(self._former))
+                self._former = self._connection.info.backend_pid
                 self._connection.execute(f"LISTEN {_CHANNEL}")
-            return bool(self._connection.execute(query).fetchone()[0])
+            return self._answer(query) == b"t"
         except Exception as error:
             raise self._lost(error) from error
+
+    def _answer(self, query: str) -> bytes | None:
+        """The first value that a small query brings; libpq itself would wait for it for ever."""
+        connection = self._connection.pgconn
+        deadline = time.monotonic() + _ANSWER_WITHIN
+        connection.send_query(query.encode())
+        connection.flush()
+        waiting = select.poll()
+        waiting.register(connection.socket, select.POLLIN)
+        value: bytes | None = None
+        while True:
+            while not connection.is_busy():
+                result = connection.get_result()
+                if result is None:
+                    return value
+                if result.error_message:
+                    raise StoreUnavailable(result.error_message.decode("utf-8", "replace").strip())
+                value = result.get_value(0, 0)
+            if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise StoreUnavailable("the database does not answer")
+            connection.consume_input()
 
     def _lost(self, error: Exception) -> StoreUnavailable:
         self._disconnect()

@@ -7,17 +7,19 @@ cut into statements by their size.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, select, text
 from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.errors import StoreError, StoreInUse
 
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS, SETTLED
-from .schema import job
+from .schema import WAITING, job
+from .table import IN_USE
+from .watch import Questions, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +45,12 @@ _INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
 _UPDATE = f"UPDATE {job.name} SET attempts = %s, numerator = NULL, denominator = NULL WHERE handle = %s"
 _SETTLE = settle_statement("%s")
-_TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), 0)")
+_OTHER_FUNCTION = (
+    select(job.c.function)
+    .where(job.c.state == WAITING, job.c.function.not_in(bindparam("known", expanding=True)))
+    .limit(1)
+)
+_TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), :seconds)")
 
 
 class MySQLStore(BulkTableStore):
@@ -56,12 +63,19 @@ class MySQLStore(BulkTableStore):
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
         return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
 
+    questions: ClassVar[Questions | None] = Questions(
+        busy="SELECT count(*) FROM information_schema.processlist WHERE id = {} AND command <> 'Sleep'", end="KILL {}"
+    )
+
+    def _session(self, raw: Any) -> Session:
+        return Session(raw._sock.fileno(), raw.thread_id())
+
     def _create_engine(self, url: URL) -> Engine:
         return engine_of(url)
 
     def _take(self, connection: Connection) -> None:
-        if connection.execute(_TAKE).scalar() != 1:
-            raise StoreUnavailable("the job table is in use by another gearbridge server; give each its own database")
+        if connection.execute(_TAKE, {"seconds": 1 if self._opened else 0}).scalar() != 1:
+            raise StoreInUse(IN_USE)
         flush, packet = connection.execute(
             text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@SESSION.max_allowed_packet")
         ).one()
@@ -101,6 +115,13 @@ class MySQLStore(BulkTableStore):
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         for chunk in chunks(handles, _SIZES):
             yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
+
+    def _functions(self, connection: Connection) -> set[str]:
+        # The index holds the first characters of names only, so it cannot order them; but it finds what lies between.
+        found: set[str] = set()
+        while (name := connection.execute(_OTHER_FUNCTION, {"known": list(found)}).scalar()) is not None:
+            found.add(name)
+        return found
 
     def _demand_room(self, content: bytes, kind: str) -> None:
         if self._max_payload is not None and len(content) > self._max_payload:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.errors import StoreError, StoreInUse, StoreUnavailable
 
 from .bulk import BulkTableStore
-from .doorbell import PostgreSQLDoorbell
+from .doorbell import END_BACKEND, PostgreSQLDoorbell
 from .postgresql_lone import LoneJobs
 from .rows import COLUMNS, SETTLED
 from .schema import WAITING, job, metadata
+from .table import IN_USE
+from .watch import Questions, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +69,9 @@ _USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, lib
 #: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
 LOCK_CLASS = 0x67656172
 
+#: Seconds between attempts to take that lock anew, last first.
+_LOCK_PAUSES = (0.5, 0.3, 0.1, 0.05)
+
 #: Where the tables are; the SQL functions that use them say so too.
 SCHEMA = "gearbridge"
 
@@ -78,6 +84,16 @@ class PostgreSQLStore(BulkTableStore):
     def __init__(self, url: URL) -> None:
         super().__init__(url)
         self._lone = LoneJobs()
+
+    # A backend that waits for its client, to listen or to speak, is busy with nothing.
+    questions: ClassVar[Questions | None] = Questions(
+        busy="SELECT count(*) FROM pg_stat_activity "
+        "WHERE pid = {} AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'",
+        end=END_BACKEND,
+    )
+
+    def _session(self, raw: Any) -> Session:
+        return Session(raw.fileno(), raw.info.backend_pid)
 
     def _create_engine(self, url: URL) -> Engine:
         engine = create_engine(
@@ -100,8 +116,12 @@ class PostgreSQLStore(BulkTableStore):
                 connection.execute(text(f"ALTER TABLE public.{name} SET SCHEMA {SCHEMA}"))
 
     def _take(self, connection: Connection) -> None:
-        if not connection.execute(_TAKE).scalar():
-            raise StoreUnavailable("the job table is in use by another gearbridge server; give each its own database")
+        # The session that had it may be ours, and about to end.
+        pauses = [*_LOCK_PAUSES] if self._opened else []
+        while not connection.execute(_TAKE).scalar():
+            if not pauses:
+                raise StoreInUse(IN_USE)
+            time.sleep(pauses.pop())
         if connection.execute(text("SHOW synchronous_commit")).scalar() == "off":
             # With it off, what was acknowledged could be lost; this session has promised otherwise.
             connection.execute(text("SET synchronous_commit TO on"))

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import ConfigurationError
+from gearbridge.errors import ConfigurationError, StoreInUse
 
 from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS
@@ -104,8 +104,9 @@ class SQLiteStore(BulkTableStore):
         except OSError:
             self._lock.close()
             self._lock = None
-            raise ConfigurationError(
-                f"{os.path.abspath(path)} is in use by another gearbridge server; give each server a file of its own"
+            raise StoreInUse(
+                f"{os.path.abspath(path)} is in use by another gearbridge server or bridge; "
+                "give each server a file of its own"
             ) from None
 
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, select
+from sqlalchemy import Connection, Engine, bindparam, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
+from gearbridge.errors import ConfigurationError, StoreError, StoreInUse, StoreUnavailable
 
 from .base import Abilities
 from .doorbell import Polling
 from .held import Held
-from .names import to_text
+from .names import from_text, to_text
 from .rows import CLAIM_COLUMNS, COLUMNS, SETTLED, Steps, claimed_of, job_of
 from .schema import DONE, FAILED, KEPT, WAITING, job
 from .upgrade import create_or_upgrade
+from .watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from gearbridge.records import ClaimedJob, Operation, StoredJob
 
     from .base import Doorbell
+    from .watch import Questions, Session
+
+#: What is said to a server or bridge whose table another one has.
+IN_USE = "the job table is in use by another gearbridge server or bridge; give each server its own database"
 
 #: How many rows are fetched at a time on replay.
 _REPLAY_ROWS = 1000
@@ -71,6 +76,14 @@ _PRUNE = job.delete().where(
     job.c.state == bindparam("in_state"),  # not what gman_retry has had done again in between
     job.c.finished < bindparam("before"),
 )
+# Literals where a partial index asks for them; one step of a walk from function to function, whatever waits in each.
+_NEXT_FUNCTION = [
+    select(job.c.function)
+    .where(text(f"state = {WAITING} AND {due}"), job.c.function > bindparam("after"))
+    .order_by(job.c.function)
+    .limit(1)
+    for due in ("due = 0", "due > 0")
+]
 _CLAIM = (
     select(*(job.c[name] for name in CLAIM_COLUMNS), job.c.id)
     .where(job.c.id.in_(bindparam("ids", expanding=True)))
@@ -81,12 +94,16 @@ _CLAIM = (
 class TableStore:
     """The job table on any database that SQLAlchemy speaks to. The next call makes a broken connection anew."""
 
+    #: How to ask about our session, where the database is at the other end of a network.
+    questions: ClassVar[Questions | None] = None
+
     def __init__(self, url: URL) -> None:
         self._url = url
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._opened = False
         self._held = Held()
+        self._watch: Watch | None = None
 
     @property
     def abilities(self) -> Abilities:
@@ -97,12 +114,17 @@ class TableStore:
         """Connect, and create the tables or check their version."""
         try:
             self._engine = self._create_engine(self._url)
+            if self.questions is not None:
+                self._watch = Watch(self.questions, self._engine.connect)
             connection = self._connected()
             with self._transaction(connection):
                 self._place(connection)
                 create_or_upgrade(connection)
                 self._take(connection)
             self._opened = True
+        except StoreInUse as error:
+            self.close()
+            raise StoreInUse(f"cannot open the store {self._shown_url()}: {error}") from error
         except ConfigurationError:
             self.close()
             raise
@@ -125,7 +147,7 @@ class TableStore:
 
     def apply(self, group: Sequence[Operation]) -> None:
         """Do all operations in one transaction."""
-        with self._errors_told():
+        with self._errors_told(), self._watched():
             self._write(self._connected(), list(Steps.of(group, int(time.time()))))
         self._held.settle(group)
 
@@ -133,7 +155,7 @@ class TableStore:
         """Read what was enqueued for these functions and is not in hand, by priority and then in order."""
         wanted = [(to_text(name), room + self._held.count(name)) for name, room in rooms.items()]
         claimed: list[tuple[ClaimedJob, int]] = []
-        with self._errors_told():
+        with self._errors_told(), self._watched():
             connection = self._connected()
             with connection.begin():
                 ids = self._held.fresh(self._waiting(connection, wanted, int(time.time()) + CLAIM_AHEAD))
@@ -158,6 +180,13 @@ class TableStore:
                         gone += connection.execute(_PRUNE, {**which, "ids": ids}).rowcount
         return gone
 
+    def functions(self) -> list[bytes]:
+        """The functions of which a row waits."""
+        with self._errors_told(), self._watched():
+            connection = self._connected()
+            with connection.begin():
+                return [from_text(name) for name in sorted(self._functions(connection))]
+
     def doorbell(self) -> Doorbell:
         """Most databases cannot ring."""
         return Polling(_LONGEST_PAUSE)
@@ -167,6 +196,9 @@ class TableStore:
         self._opened = False
         self._held = Held()
         self._disconnect()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
@@ -215,11 +247,27 @@ class TableStore:
             ids.extend(connection.execute(_DUE, {**of_function, "until": until}).scalars())
         return ids
 
+    def _functions(self, connection: Connection) -> set[str]:
+        """The functions of which a row waits, found without walking over the rows."""
+        found: set[str] = set()
+        for step in _NEXT_FUNCTION:
+            name: str | None = ""
+            while (name := connection.execute(step, {"after": name}).scalar()) is not None:
+                found.add(name)
+        return found
+
+    def _session(self, raw: Any) -> Session:
+        """Which session this connection of the driver's is; asked for where there are `questions`."""
+        raise NotImplementedError
+
     def _is_unavailable(self, error: Exception) -> bool:
         """Whether the database, not this group, is what is wrong, though the connection lives."""
         return False
 
     # Inside.
+
+    def _watched(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._watch is None else self._watch.over()
 
     def _insert(self, connection: Connection, steps: Steps) -> None:
         present = set(connection.execute(select(job.c.handle).where(job.c.handle.in_(list(steps.puts)))).scalars())
@@ -233,6 +281,8 @@ class TableStore:
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
+                if self._watch is not None:
+                    self._watch.connected(self._session(self._connection.connection.dbapi_connection))
                 if self._opened:
                     with self._connection.begin():
                         self._take(self._connection)
@@ -245,6 +295,8 @@ class TableStore:
         return self._connection
 
     def _disconnect(self) -> None:
+        if self._watch is not None:
+            self._watch.connected(None)
         connection, self._connection = self._connection, None
         discard(connection)
 

@@ -129,6 +129,10 @@ JOB_ASSIGN_ALL = 40
 GET_STATUS_UNIQUE = 41
 STATUS_RES_UNIQUE = 42
 
+#: An option for OPTION_REQ that gearmand does not have: a background job that this connection submits, and that was
+#: done already under the same unique key, is acknowledged and not done again. For bridges, whose keys are never reused.
+OPTION_ONCE = b"gearbridge-once"
+
 # Perl's Gearman::Worker sends these without the NUL and the payload where the payload is false ('' or '0').
 # gearmand: closes the connection, so the job goes round for ever; here: an empty payload.
 MAY_LACK_PAYLOAD = frozenset((WORK_COMPLETE, WORK_EXCEPTION, WORK_DATA, WORK_WARNING))

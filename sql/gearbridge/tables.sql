@@ -12,6 +12,11 @@ ELSIF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_cata
     ALTER EXTENSION gearbridge ADD SEQUENCE gearbridge.gearbridge_job_id_seq;
     ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_schema;
 END IF;
+-- A bridge gives a job its handle as unique key, and several databases may have bridges to one job server: so handles are
+-- numbered from the microseconds since 2020, and those of two databases do not meet.
+PERFORM pg_catalog.setval('gearbridge.gearbridge_job_id_seq', GREATEST(last_value, pg_catalog.floor(
+    (extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.-) 1577836800) OPERATOR(pg_catalog.*) 1000000
+)::bigint)) FROM gearbridge.gearbridge_job_id_seq;
 END
 $tables$;
 

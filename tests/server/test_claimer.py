@@ -51,6 +51,9 @@ class OneJob(MemoryStore):
     def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
         return 0
 
+    def functions(self) -> list[bytes]:
+        return [b"f"]
+
     def doorbell(self) -> Polling:
         return BrokenDoorbell(0.01)
 

@@ -24,6 +24,7 @@ from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.fixtures.processes import Process, StartProcess
@@ -46,13 +47,17 @@ worker.work()
 
 
 class Writers:
-    """Threads that enqueue, one job a transaction, and remember how each transaction ended."""
+    """Threads that enqueue, one job a transaction, and remember how each transaction ended.
 
-    def __init__(self, url: str) -> None:
+    `rest` is the longest pause between two transactions of one, in seconds.
+    """
+
+    def __init__(self, url: str, rest: float = 0.01) -> None:
         self.committed: set[str] = set()
         self.rolled_back: set[str] = set()
         self.unknown: set[str] = set()  # the connection broke while it committed
         self._url = url
+        self._rest = rest
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(f"w{number}",)) for number in range(WRITERS)]
         for thread in self._threads:
@@ -72,7 +77,7 @@ class Writers:
                     while self._more(number):
                         number += 1
                         self._enqueue(db, f"{name}-{number}", chance.random() < 1 / 3)
-                        time.sleep(chance.random() / 100)
+                        time.sleep(chance.random() * self._rest)
             except psycopg.OperationalError:
                 time.sleep(0.05)  # PostgreSQL is being started again
 
@@ -112,6 +117,17 @@ def kill_postgresql(cluster: TemporaryCluster) -> None:
     wait_until(started, 60, "PostgreSQL to start again")
 
 
+def moments(cluster: TemporaryCluster) -> Iterator[random.Random]:
+    """The moments to kill something, after pauses; PostgreSQL itself is killed before some of them."""
+    chance = random.Random(1)
+    restarts = set(chance.sample(range(KILLS), RESTARTS))
+    for kill in range(KILLS):
+        time.sleep(chance.random() * 0.4)
+        if kill in restarts:
+            kill_postgresql(cluster)
+        yield chance
+
+
 def test_committed_jobs_are_done_and_rolled_back_ones_never_seen(tmp_path: Path, start_process: StartProcess) -> None:
     seen = tmp_path / "seen"
     script = tmp_path / "worker.py"
@@ -127,12 +143,7 @@ def test_committed_jobs_are_done_and_rolled_back_ones_never_seen(tmp_path: Path,
 
             workers = [new_worker() for _ in range(3)]
             writers = Writers(cluster.url())
-            chance = random.Random(1)
-            restarts = set(chance.sample(range(KILLS), RESTARTS))
-            for kill in range(KILLS):
-                time.sleep(chance.random() * 0.4)
-                if kill in restarts:
-                    kill_postgresql(cluster)
+            for chance in moments(cluster):
                 if chance.random() < 0.5:
                     server.kill()
                     server.start()

@@ -12,7 +12,7 @@ from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
-from .enqueueing import enqueue, handles_in, row_of
+from .enqueueing import check_a_failing_job, enqueue, handles_in, row_of
 from .place import DRIVERS
 
 if TYPE_CHECKING:
@@ -77,20 +77,7 @@ def test_a_result_is_kept(place: Place, server: GearbridgeServer) -> None:
 
 
 def test_a_failing_job_is_tried_again_and_then_kept_with_its_error(place: Place, server: GearbridgeServer) -> None:
-    times: list[float] = []
-
-    def fail(_job: Job) -> None:
-        times.append(time.monotonic())
-        raise ValueError("no disk")
-
-    with working(server.address, f=fail):
-        enqueue(place, {"handle": "S:1", "max_attempts": 2})
-        wait_until(lambda: (row_of(place, "S:1") or {}).get("state") == FAILED)
-    row = row_of(place, "S:1")
-    assert row is not None
-    assert (row["attempts"], len(times)) == (2, 2)
-    assert "no disk" in row["error"]
-    assert times[1] - times[0] >= 0.9  # a pause, in whole seconds
+    check_a_failing_job(place, server.address)
 
 
 def test_what_was_in_hand_when_the_server_was_killed_is_done_after_its_restart(

@@ -63,6 +63,16 @@ def test_only_what_was_asked_for_by_priority_then_in_order(place: Place, store: 
     assert claimed(store, g=1) == [b"other"]
 
 
+def test_the_functions_that_wait_are_found(place: Place, store: ClaimableStore) -> None:
+    assert store.functions() == []
+    names = [f"f{number}" for number in range(40)]
+    enqueue(place, *({"handle": f"{name}-{n}", "function": name} for name in names for n in range(3)))
+    enqueue(place, {"handle": "due", "function": "later", "due": 1 << 40}, {"handle": "x", "function": "a\\\\b"})
+    store.apply([Put(ClaimedJob(b"own", b"kept", b"")), Failed(b"f7-0", 1, ""), Drop(b"f8-0"), Drop(b"f8-1")])
+    store.apply([Drop(b"f8-2")])
+    assert store.functions() == sorted({*(name.encode() for name in names), b"later", b"a\\b"} - {b"f8"})
+
+
 def test_room_is_for_each_function(place: Place, store: ClaimableStore) -> None:
     enqueue(place, *({"handle": f"{function}{n}", "function": function} for n in range(5) for function in "fg"))
     assert sorted(claimed(store, f=2, g=3)) == [b"f0", b"f1", b"g0", b"g1", b"g2"]

@@ -1,0 +1,34 @@
+"""What a bridge can be told at start, each thing said once; the command line reads its help from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gearbridge.wire.parser import MAX_PACKET
+
+#: Jobs of one function in hand at a time: jobs that are only handed over leave within milliseconds, those that are
+#: followed stay until they are done.
+HAND_OVER_WINDOW = 4000
+FOLLOW_WINDOW = 1000
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """database: URL of the database with the job table.
+    servers: "host:port" of each job server; jobs go to the first that answers.
+    functions: patterns of shell style; jobs of other functions are left in the table.
+    follow: follow every job to its end, not only those that have something to be written back.
+    window: how many jobs of one function are in hand at a time; 0 is HAND_OVER_WINDOW, or FOLLOW_WINDOW with `follow`.
+    max_packet: largest packet sent, in bytes; a job that needs a larger one has failed.
+    """
+
+    database: str
+    servers: tuple[str, ...]
+    functions: tuple[str, ...] = ("*",)
+    follow: bool = False
+    window: int = 0
+    max_packet: int = MAX_PACKET
+
+    def jobs_in_hand(self) -> int:
+        """The window, whether it was given or not."""
+        return self.window or (FOLLOW_WINDOW if self.follow else HAND_OVER_WINDOW)

@@ -1,0 +1,121 @@
+"""The bridge's link to one job server, and which of several that is.
+
+Rules of this file:
+1. Jobs go to the first server that answers; one that cannot be reached is left alone for some seconds.
+2. A link that says nothing is asked; one that does not answer then is lost, though nobody has closed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from gearbridge.client.aio_link import AsyncLink
+from gearbridge.client.choice import ServerChoice
+from gearbridge.client.connection import parse_servers
+from gearbridge.errors import ProtocolError, ReplyTimeout
+
+from .relay import Flight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gearbridge.client.session import Reply
+
+_log = logging.getLogger(__name__)
+
+#: Seconds to connect.
+CONNECT_TIMEOUT = 3.0
+#: Seconds of silence after which the server is asked, and after which the link is lost.
+ASK_AFTER = 2.0
+LOST_AFTER = 5.0
+#: Seconds between two rounds of attempts to connect: the first pause, and the longest, to which they double.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+
+class JobServerLink(AsyncLink):
+    """A link whose conversation is the relay's. `on_replies` and `on_room` are to be set before anything is sent."""
+
+    on_replies: Callable[[list[Reply]], None]
+    on_room: Callable[[], None]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._heard = asyncio.get_running_loop().time()
+        self._asked = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the socket takes more."""
+        return self._writable.is_set() and self._failure is None
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the link is lost."""
+        return self._failure
+
+    def write(self, octets: bytes) -> None:
+        """Send what `session` has encoded; without effect on a lost link."""
+        if octets and self._failure is None and self._transport is not None:
+            self._transport.write(octets)
+
+    def look_after(self) -> None:
+        """Ask a silent server whether it is there; give up one that does not answer. To be called every second."""
+        silence = asyncio.get_running_loop().time() - self._heard
+        if silence > LOST_AFTER:
+            self.lose(ReplyTimeout(f"{self.address} has not answered for {silence:.0f} s"))
+        elif silence > ASK_AFTER and not self._asked:
+            self._asked = True
+            self.write(self.session.echo(None, b""))
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._asked = False
+        if self._failure is not None:
+            return
+        try:
+            replies = self.session.receive(data)
+        except ProtocolError as error:
+            self.lose(error)
+            return
+        self.on_replies([reply for reply in replies if isinstance(reply[0], Flight)])
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.on_room()
+
+
+class JobServers:
+    """Where to link to."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self._choice = ServerChoice(parse_servers(servers))
+
+    async def connect(self) -> JobServerLink:
+        """Link to the first server that answers, however long it takes until one does."""
+        pause = FIRST_PAUSE
+        told = False
+        while True:
+            link = await self._try_all()
+            if link is not None:
+                return link
+            if not told:
+                told = True
+                _log.error("%s; trying again and again", self._choice.unreachable())
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _try_all(self) -> JobServerLink | None:
+        now = asyncio.get_running_loop().time
+        for address in self._choice.order(now()):
+            try:
+                link = await JobServerLink.connect(address, CONNECT_TIMEOUT)
+            except OSError as error:
+                self._choice.failed(address, now(), error.strerror or str(error))
+                continue
+            self._choice.reached(address)
+            assert isinstance(link, JobServerLink)  # `connect` makes one of its own class
+            return link
+        return None

@@ -1,0 +1,99 @@
+"""`gearbridge bridge`: from a database's job table to a job server elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConfig
+from gearbridge.bridge.service import run
+from gearbridge.cli.options import servers_option
+from gearbridge.cli.running import pid_file_at, pid_file_option
+from gearbridge.errors import ConfigurationError
+from gearbridge.server import logs
+from gearbridge.wire.parser import MAX_PACKET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    patterns = tuple(pattern.strip() for pattern in value.split(","))
+    if not all(patterns):
+        raise click.BadParameter("a pattern cannot be empty", ctx, param)
+    return patterns
+
+
+@click.command("bridge")
+@click.option(
+    "--database",
+    metavar="URL",
+    required=True,
+    help="The database with the job table: postgresql://..., mysql://... or sqlite:///FILE.",
+)
+@servers_option
+@click.option(
+    "--functions",
+    metavar="PATTERN,...",
+    default="*",
+    callback=_read_patterns,
+    help="Which functions, as patterns like 'mail_*'; jobs of others stay in the table.",
+)
+@click.option("--follow", is_flag=True, help="Follow every job to its end: its row stays until it is done.")
+@click.option(
+    "--window",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"Jobs of one function in hand at a time. [default: {HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
+)
+@click.option(
+    "--max-packet",
+    type=click.IntRange(1024, 2**32 - 1),
+    metavar="BYTES",
+    default=MAX_PACKET,
+    help="Largest packet that the job server takes; a job that needs a larger one has failed.",
+)
+@pid_file_option
+@click.option("--log-file", "-l", metavar="FILE", default="stderr", help="Where to log: a path, 'stderr' or 'none'.")
+@click.option(
+    "--verbose",
+    type=click.Choice(list(logs.LEVELS), case_sensitive=False),
+    default="INFO",
+    help="What is logged: this and what is graver.",
+)
+def command(pid_file: Path | None, log_file: str, verbose: str, window: int | None, **options: Any) -> None:
+    """Take what gman_enqueue put into a database to a job server that does not use it as its store, gearmand too.
+
+    A job is handed over: its row is deleted when the job server has acknowledged it. A job whose result was asked for,
+    that is to be tried several times, or that has a unique key is followed: its row stays, and gets its progress, its
+    result or its error. Workers find the job's handle in the database as its unique key, for gman_complete.
+
+    The job server, the database and the bridge may be restarted or killed at any time. Several bridges may run for one
+    database: one works, and another goes on within a second or two when it ends.
+
+    SIGTERM or Ctrl-C: settle what is acknowledged, then leave; the rest stays in the table. SIGUSR1: end when the jobs
+    in hand have ended. SIGHUP: open the log file anew.
+
+    \b
+    Examples:
+      gearbridge bridge --database postgresql:///shop --servers jobs1,jobs2
+      gearbridge bridge --database mysql://me@db/shop --functions 'mail_*,resize' --follow
+
+    \b
+    Exit status:
+      0  stopped by a signal
+      1  the database cannot be used so
+      2  wrong usage
+    """
+    try:
+        logs.start(verbose.upper(), log_file)
+    except OSError as error:
+        raise ConfigurationError(f"the log file {log_file} cannot be opened: {error.strerror}") from error
+    with pid_file_at(pid_file):
+        run(BridgeConfig(window=window or 0, **options), _say)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
