@@ -72,6 +72,9 @@ class Engine:
     def disconnect(self, peer: Peer) -> None:
         """The connection is gone; nothing may be written to it any more."""
         peer.closed = True
+        if peer.dirty:
+            self._dirty.remove(peer)
+        peer.dirty = True  # so that nobody ever lists it again
         del self.peers[peer]
         self.lifecycle.leave(peer)
 
@@ -122,18 +125,13 @@ class Engine:
 
     def take_dirty(self) -> list[Peer]:
         """The peers that have bytes to send or are to be closed, each once. Closed peers are left out."""
-        dirty = [peer for peer in self._dirty if not peer.closed]
+        dirty = self._dirty[:]
         self._dirty.clear()
         return dirty
 
     def retire(self) -> None:
         """The server is to end: give out no more of what its store keeps, only what would be lost."""
         retire(self.lifecycle)
-
-    @property
-    def wants_stop(self) -> bool:
-        """An admin command asks the server to end: see `take_stop`."""
-        return self.lifecycle.stop_asked is not None
 
     def take_stop(self) -> str | None:
         """How an admin command asked the server to end, "now" or "gracefully"; told once, None when none did."""

@@ -60,7 +60,7 @@ class Peer:
         self.awaited: dict[bytes, Job] = {}  # foreground jobs whose result it waits for, by handle
         self.outbox: list[bytes] = []
         self.held: deque[bytes | Ticket] = deque()
-        self.dirty = False
+        self.dirty = False  # on that list, or gone
         self.dirty_peers = dirty_peers
 
     def send(self, data: bytes) -> None:
@@ -106,6 +106,7 @@ class Peer:
     def take_outbox(self) -> bytes:
         """What is to be written now; the peer is clean afterwards."""
         self.dirty = False
-        data = b"".join(self.outbox)
-        self.outbox.clear()
+        outbox = self.outbox
+        data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
+        outbox.clear()
         return data

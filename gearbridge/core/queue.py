@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: A function's ghosts are swept out once there are this many and they are the greater part.
 _SWEEP_AT = 1024
+_ONE_TURN = range(1)
 #: Functions known before those that nobody uses are forgotten.
 FORGET_AT = 10_000
 
@@ -107,8 +108,9 @@ class JobQueue:
         `start` is the index of the function whose turn it is; among equal priorities the search begins there.
         """
         count = len(functions)
+        turns = range(start, start + count) if count != 1 else _ONE_TURN  # many a worker has one function
         for priority in (0, 1, 2):
-            for turn in range(start, start + count):
+            for turn in turns:
                 index = turn if turn < count else turn - count
                 function = functions[index]
                 ready = function.ready[priority]

@@ -92,6 +92,7 @@ class Service:
         self.max_outbox = config.outbox_limit()
         self.flooded = Seldom(_log)
         self.engine = Engine(settings_of(config), durable=store.abilities.durable)
+        self._lifecycle = self.engine.lifecycle  # what every flush looks at, without a call for each
         self._store = store
         self._ready = ready
         self._beside = beside
@@ -186,25 +187,25 @@ class Service:
 
     def flush(self, source: Connection | None = None) -> None:
         """Send what the engine has to say, see to its timer, and give the store what gathered."""
-        engine = self.engine
-        if engine.wants_tick:
+        lifecycle = self._lifecycle
+        if lifecycle.wants_tick:
             self._tick()  # before the writing: what is due wakes workers
-        for peer in engine.take_dirty():
+        for peer in self.engine.take_dirty():
             peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is the Connection that `connect` was given
-        if self._claimer is not None and engine.wants_claim:
+        if lifecycle.wants_claim and self._claimer is not None:
             self._claimer.wake()
-        journal = engine.journal
-        if journal:
-            if not self._committing:
+        journal = lifecycle.journal
+        if journal.size:
+            if journal and not self._committing:
                 # Not at once: what other sockets of this round of the loop have to say joins the same group.
                 self._committing = True
                 self._loop.call_soon(self._commit)
             if journal.size > self.config.max_journal and source is not None:
                 source.pause("journal")
                 self._paused.append(source)
-        if engine.wants_stop:
+        if lifecycle.stop_asked is not None:
             self._stop_as_asked()
-        if self._retiring and engine.is_idle():
+        if self._retiring and self.engine.is_idle():
             self.stop()
         if self._flushed is not None:
             self._flushed.set()
