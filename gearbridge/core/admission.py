@@ -13,7 +13,7 @@ from gearbridge.wire.packets import error
 from .jobs import GONE, RUNNING, STORING, Job
 from .journal import Ticket
 from .queue import coalescing_key
-from .replies import created
+from .replies import created, created_headers
 from .timing import sample
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Admission:
         self._handle = lifecycle.settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = lifecycle.settings.first_number - 1
 
-    def submit(
+    def submit(  # noqa: C901, PLR0911, PLR0912  one function, for a call costs as much as three of these branches
         self,
         peer: Peer,
         name: bytes,
@@ -69,7 +69,7 @@ class Admission:
             if len(unique_key) > MAX_UNIQUE_KEY:
                 peer.send(UNIQUE_TOO_LARGE)
                 return
-            key = coalescing_key(unique_key, payload)
+            key = unique_key if unique_key != b"-" else coalescing_key(unique_key, payload)
             if key in function.uniques:
                 self._join(peer, function.uniques[key], background)
                 return
@@ -93,10 +93,23 @@ class Admission:
                 return
         else:
             _attach(peer, job)
-        peer.send(created(handle))
-        if not queue.admit(function, job, key):
-            self._lifecycle.wants_tick = True
-        elif function.sleepers:
+        if peer.dirty and not peer.held:
+            peer.outbox.append(created_headers[len(handle)] + handle)  # as `send(created(handle))` would
+        else:
+            peer.send(created(handle))
+        if due:
+            queue.add(function, job, key)
+            self._lifecycle.make_ready(function, job)
+            return
+        # As `add` and `make_ready`, written out: a new Job is QUEUED already.
+        queue.jobs[handle] = job
+        if key is not None:
+            function.uniques[key] = job
+        function.total += 1
+        function.added += 1
+        job.since = queue.now
+        function.ready[priority].append(job)
+        if function.sleepers:
             self._lifecycle.wake(function)
 
     def restore(self, stored: StoredJob) -> None:

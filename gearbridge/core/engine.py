@@ -72,7 +72,7 @@ class Engine:
     def disconnect(self, peer: Peer) -> None:
         """The connection is gone; nothing may be written to it any more."""
         peer.closed = True
-        if peer.dirty:
+        if peer in self._dirty:
             self._dirty.remove(peer)
         peer.dirty = True  # so that nobody ever lists it again
         del self.peers[peer]

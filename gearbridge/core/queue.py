@@ -73,24 +73,6 @@ class JobQueue:
         function.total += 1
         function.added += 1
 
-    def admit(self, function: Function, job: Job, key: object) -> bool:
-        """`add` and `make_ready` in one, for a job that waits for no store: most of them, where there is none.
-
-        A new Job is QUEUED already.
-        """
-        self.jobs[job.handle] = job
-        if key is not None:
-            function.uniques[key] = job
-        function.total += 1
-        function.added += 1
-        if job.due:
-            self._serial += 1
-            heappush(self._due, (job.due, self._serial, job))
-            return False
-        job.since = self.now
-        function.ready[job.priority].append(job)
-        return True
-
     def make_ready(self, function: Function, job: Job) -> bool:
         """STORING to QUEUED. True when a worker may take it now; False when it waits for its due time."""
         job.state = QUEUED

@@ -11,20 +11,15 @@ if TYPE_CHECKING:
     from .jobs import Job
 
 
-class _CreatedHeaders(dict[int, bytes]):
-    """Headers of JOB_CREATED by the handle's length; handles are nearly all of one length."""
-
-    def __missing__(self, size: int) -> bytes:
-        header = self[size] = response(commands.JOB_CREATED, bytes(size))[:HEADER_SIZE]
-        return header
-
-
-_created_headers = _CreatedHeaders()
+#: Longest handle, in bytes: Gearman's libraries hold 63 and a NUL, the job table's column is as long.
+MAX_HANDLE = 64
+#: Headers of JOB_CREATED by the handle's length: one is sent for each submit, so none is packed twice.
+created_headers = [response(commands.JOB_CREATED, bytes(size))[:HEADER_SIZE] for size in range(MAX_HANDLE + 1)]
 
 
 def created(handle: bytes) -> bytes:
-    """JOB_CREATED. One for each submit, so each header is made once."""
-    return _created_headers[len(handle)] + handle
+    """JOB_CREATED."""
+    return created_headers[len(handle)] + handle
 
 
 def tell(job: Job, packet: bytes) -> None:

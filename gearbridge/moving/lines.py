@@ -16,11 +16,9 @@ from typing import Any
 
 from gearbridge.core.admission import MAX_FUNCTION, MAX_UNIQUE_KEY
 from gearbridge.core.client_commands import MAX_DUE
+from gearbridge.core.replies import MAX_HANDLE
 from gearbridge.errors import ConfigurationError
 from gearbridge.records import Priority, StoredJob
-
-#: Longest handle in bytes; the job table has room for no more.
-MAX_HANDLE = 64
 
 _BASE64 = "_base64"
 _NUMBERS = {"due": MAX_DUE, "attempts": 2**31 - 1}

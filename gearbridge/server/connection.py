@@ -1,7 +1,7 @@
 """One socket: bytes into the parser and the engine, a peer's outbox out again. It knows no packet.
 
-No task, await, clock or log call per packet; one look at the clock per read, and one write per peer for everything that
-one read caused.
+No task, await, clock or log call per packet; one look at the clock per read. What one read caused is one write for its
+peer; for others what all reads of one round of the loop caused is one write (postponed.py).
 """
 
 from __future__ import annotations

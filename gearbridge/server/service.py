@@ -22,6 +22,7 @@ from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
+from .postponed import Postponed, write_outboxes
 from .retention import Retention
 from .seldom import Seldom
 from .settings import settings_of
@@ -110,10 +111,12 @@ class Service:
         self._retiring = False
         self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
         self._loop: asyncio.AbstractEventLoop
+        self._postponed: Postponed
 
     async def serve(self) -> None:
         """Everything between the store's opening and its closing."""
         self._loop = asyncio.get_running_loop()
+        self._postponed = Postponed(self._loop)
         self._replay()
         sockets = self._entrance.sockets()
         for number in STOP_SIGNALS:
@@ -190,8 +193,15 @@ class Service:
         lifecycle = self._lifecycle
         if lifecycle.wants_tick:
             self._tick()  # before the writing: what is due wakes workers
-        for peer in self.engine.take_dirty():
-            peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is the Connection that `connect` was given
+        dirty = self.engine.take_dirty()
+        if source is None:
+            write_outboxes(dirty)
+        else:
+            peer = source.peer
+            if peer.dirty:
+                source.write_outbox()
+            if dirty and (len(dirty) > 1 or dirty[0] is not peer):
+                self._postponed.add(dirty)
         if lifecycle.wants_claim and self._claimer is not None:
             self._claimer.wake()
         journal = lifecycle.journal
@@ -291,6 +301,7 @@ class Service:
         if self._retention is not None:
             await self._retention.stop()
         await self._until(lambda: not self._committing)
+        self._postponed.write()
         for connection in list(self._connections):
             connection.transport.close()
         try:
