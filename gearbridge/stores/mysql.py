@@ -7,9 +7,10 @@ cut into statements by their size.
 from __future__ import annotations
 
 import logging
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, select, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import StoreError, StoreInUse
@@ -45,10 +46,19 @@ _INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
 _UPDATE = f"UPDATE {job.name} SET attempts = %s, numerator = NULL, denominator = NULL WHERE handle = %s"
 _SETTLE = settle_statement("%s")
-_OTHER_FUNCTION = (
-    select(job.c.function)
-    .where(job.c.state == WAITING, job.c.function.not_in(bindparam("known", expanding=True)))
-    .limit(1)
+#: Of one function: what may be claimed now, and what soon. By the index alone, however many wait.
+_READY = (
+    f"SELECT id FROM {job.name} WHERE state = {WAITING} AND function_slot = %s AND due = 0 "
+    "ORDER BY priority, id LIMIT %s"
+)
+_DUE = (
+    f"SELECT id FROM {job.name} WHERE state = {WAITING} AND function_slot = %s AND due > 0 AND due <= %s "
+    "ORDER BY due LIMIT %s"
+)
+#: One step of a walk from function to function, whatever waits in each.
+_NEXT_FUNCTION = (
+    f"SELECT `function`, function_slot FROM {job.name} WHERE state = {WAITING} AND function_slot > %s "
+    "ORDER BY function_slot LIMIT 1"
 )
 _TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), :seconds)")
 
@@ -116,11 +126,26 @@ class MySQLStore(BulkTableStore):
         for chunk in chunks(handles, _SIZES):
             yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
 
+    def _waiting(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> list[int]:
+        raw: Any = connection.connection.dbapi_connection
+        ids: list[int] = []
+        with raw.cursor() as cursor:
+            for function, limit in wanted:
+                slot = slot_of(function)
+                cursor.execute(_READY, (slot, limit))
+                ids.extend(row[0] for row in cursor.fetchall())
+                cursor.execute(_DUE, (slot, until, limit))
+                ids.extend(row[0] for row in cursor.fetchall())
+        return ids
+
     def _functions(self, connection: Connection) -> set[str]:
-        # The index holds the first characters of names only, so it cannot order them; but it finds what lies between.
+        raw: Any = connection.connection.dbapi_connection
         found: set[str] = set()
-        while (name := connection.execute(_OTHER_FUNCTION, {"known": list(found)}).scalar()) is not None:
-            found.add(name)
+        slot = b""
+        with raw.cursor() as cursor:
+            while cursor.execute(_NEXT_FUNCTION, (slot,)):
+                name, slot = cursor.fetchone()
+                found.add(name)
         return found
 
     def _demand_room(self, content: bytes, kind: str) -> None:
@@ -132,6 +157,11 @@ class MySQLStore(BulkTableStore):
 
     def _statement_size(self) -> int:
         return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)
+
+
+def slot_of(function: str) -> bytes:
+    """What the column function_slot holds for a function, named as in the table."""
+    return sha256(function.encode().hex().upper().encode()).digest()
 
 
 def engine_of(url: URL) -> Engine:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import StoreError, StoreInUse, StoreUnavailable
 
-from .bulk import BulkTableStore
+from .bulk import CLAIMED_ROWS, BulkTableStore
 from .doorbell import END_BACKEND, PostgreSQLDoorbell
 from .postgresql_lone import LoneJobs
 from .rows import COLUMNS, SETTLED
@@ -24,7 +24,7 @@ from .table import IN_USE
 from .watch import Questions, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import URL
 
@@ -61,6 +61,7 @@ _WAITING = (
     f"(SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.due > 0 AND job.due <= %b "
     "AND job.function = wanted.function ORDER BY job.due LIMIT wanted.at_most)) AS found"
 )
+_ROWS = f"{CLAIMED_ROWS} WHERE id = ANY (%b::int8[]) ORDER BY id"
 _DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
 
 #: Seconds to connect, and until a connection whose other end is gone counts as broken.
@@ -174,6 +175,12 @@ class PostgreSQLStore(BulkTableStore):
         raw: Any = connection.connection.dbapi_connection
         rows = raw.execute(_WAITING, [list(functions), list(limits), until], prepare=True)
         return [row[0] for row in rows]
+
+    def _rows(self, connection: Connection, ids: list[int]) -> Iterable[Sequence[Any]]:
+        # One array, in binary like the rows.
+        raw: Any = connection.connection.dbapi_connection
+        rows: list[Sequence[Any]] = raw.cursor(binary=True).execute(_ROWS, [ids], prepare=True).fetchall()
+        return rows
 
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         yield _DELETE, [handles]

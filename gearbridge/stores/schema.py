@@ -145,9 +145,15 @@ _index("gearbridge_job_unique", "function", "unique_key", where=and_(_waiting, j
 # What is finished is looked for by its age, among however many that wait.
 _index("gearbridge_job_finished", "state", "finished", where=job.c.finished.is_not(None))
 
-#: MySQL's indexes cover no expression, and at most 3,072 bytes: names are cut, the unique key is hashed.
+#: MySQL's indexes cover no expression, and at most 3,072 bytes, and one over the beginning of a name gives no order of
+#: what follows it, so that each claim would sort all that waits: names are hashed, and so are unique keys.
 MYSQL_INDEXES = {
-    "gearbridge_job_ready": f"CREATE INDEX gearbridge_job_ready ON {job.name} (state, `function`(255), priority, id)",
+    "gearbridge_job_ready": (
+        f"ALTER TABLE {job.name} ADD COLUMN function_slot BINARY(32) AS "
+        f"(CASE WHEN state = {WAITING} THEN UNHEX(SHA2(HEX(`function`), 256)) END) STORED "
+        "COMMENT 'equal for the unfinished jobs of one function', "
+        "ADD INDEX gearbridge_job_ready (state, function_slot, due, priority, id)"
+    ),
     "gearbridge_job_unique": (
         f"ALTER TABLE {job.name} ADD COLUMN unique_slot BINARY(32) AS "
         f"(CASE WHEN state = {WAITING} AND unique_key <> '' "

@@ -26,7 +26,7 @@ from .upgrade import create_or_upgrade
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import URL
 
@@ -160,8 +160,8 @@ class TableStore:
             with connection.begin():
                 ids = self._held.fresh(self._waiting(connection, wanted, int(time.time()) + CLAIM_AHEAD))
                 for start in range(0, len(ids), _CLAIM_ROWS):
-                    rows = connection.execute(_CLAIM, {"ids": ids[start : start + _CLAIM_ROWS]})
-                    claimed.extend((claimed_of(row[:-1]), row.id) for row in rows)
+                    rows = self._rows(connection, ids[start : start + _CLAIM_ROWS])
+                    claimed.extend((claimed_of(row[:-1]), row[-1]) for row in rows)
         # Only now: what a broken connection kept from the caller is in nobody's hand.
         for one, row_id in claimed:
             self._held.take(one, row_id)
@@ -246,6 +246,10 @@ class TableStore:
             ids.extend(connection.execute(_READY, of_function).scalars())
             ids.extend(connection.execute(_DUE, {**of_function, "until": until}).scalars())
         return ids
+
+    def _rows(self, connection: Connection, ids: list[int]) -> Iterable[Sequence[Any]]:
+        """These rows' CLAIM_COLUMNS and id, in order of submission."""
+        return connection.execute(_CLAIM, {"ids": ids})
 
     def _functions(self, connection: Connection) -> set[str]:
         """The functions of which a row waits, found without walking over the rows."""

@@ -46,7 +46,7 @@ def test_what_an_event_concerns_are_fields(tmp_path: Path) -> None:
         cluster.stop()
         with pytest.raises(ServerError, match="cannot be reached"):
             client.do_background("resize", b"")
-        (refused,) = wait_until(lambda: [one for one in entries(server) if "refused" in one["message"]])
+        (refused,) = wait_until(lambda: [one for one in entries(server) if "were refused" in one["message"]])
         assert refused["level"] == "ERROR"
         assert refused["functions"] == ["resize"]
         (handle,) = refused["handles"]
