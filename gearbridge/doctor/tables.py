@@ -9,8 +9,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from gearbridge.stores.broken import reason
 from gearbridge.stores.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
-from gearbridge.stores.table import reason
 
 from .finding import Finding
 

@@ -72,12 +72,9 @@ class BulkTableStore(TableStore):
     def _rows(self, connection: Connection, ids: list[int]) -> Iterable[Sequence[Any]]:
         # Numbers written out: a statement of a thousand parameters takes SQLAlchemy longer to write than to run.
         raw: Any = connection.connection.dbapi_connection
-        cursor = raw.cursor()
-        try:
+        with contextlib.closing(raw.cursor()) as cursor:
             cursor.execute(f"{CLAIMED_ROWS} WHERE id IN ({', '.join(map(str, ids))}) ORDER BY id")
             rows: Sequence[Sequence[Any]] = cursor.fetchall()
-        finally:
-            cursor.close()
         return rows
 
     def _write(self, connection: Connection, group: list[Steps]) -> None:
@@ -95,8 +92,7 @@ class BulkTableStore(TableStore):
 
     def _run(self, raw: Any, statements: list[Statement]) -> None:
         """Run the statements on the driver's own connection, as one transaction."""
-        cursor = raw.cursor()
-        try:
+        with contextlib.closing(raw.cursor()) as cursor:
             if len(statements) == 1:
                 cursor.execute(*statements[0])
                 return
@@ -109,8 +105,6 @@ class BulkTableStore(TableStore):
                 with contextlib.suppress(Exception):  # the first error is the one to tell
                     cursor.execute("ROLLBACK")
                 raise
-        finally:
-            cursor.close()
 
 
 def settle_statement(mark: str) -> str:

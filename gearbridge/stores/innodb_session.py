@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gearbridge.errors import StoreError, StoreUnavailable
 
+from .broken import discard, reason
 from .mysql import engine_of
-from .table import discard, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,9 @@ cut into statements by their size.
 from __future__ import annotations
 
 import logging
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, literal_column, text
 from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import StoreError, StoreInUse
@@ -18,7 +17,8 @@ from gearbridge.errors import StoreError, StoreInUse
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS, SETTLED
-from .schema import WAITING, job
+from .schema import MYSQL_SLOT, WAITING, job
+from .statements import Waiting, waiting
 from .table import IN_USE
 from .watch import Questions, Session
 
@@ -46,15 +46,6 @@ _INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
 _UPDATE = f"UPDATE {job.name} SET attempts = %s, numerator = NULL, denominator = NULL WHERE handle = %s"
 _SETTLE = settle_statement("%s")
-#: Of one function: what may be claimed now, and what soon. By the index alone, however many wait.
-_READY = (
-    f"SELECT id FROM {job.name} WHERE state = {WAITING} AND function_slot = %s AND due = 0 "
-    "ORDER BY priority, id LIMIT %s"
-)
-_DUE = (
-    f"SELECT id FROM {job.name} WHERE state = {WAITING} AND function_slot = %s AND due > 0 AND due <= %s "
-    "ORDER BY due LIMIT %s"
-)
 #: One step of a walk from function to function, whatever waits in each.
 _NEXT_FUNCTION = (
     f"SELECT `function`, function_slot FROM {job.name} WHERE state = {WAITING} AND function_slot > %s "
@@ -73,6 +64,7 @@ class MySQLStore(BulkTableStore):
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
         return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
 
+    waiting: ClassVar[Waiting] = waiting(literal_column("function_slot") == text(MYSQL_SLOT.format(":of_function")))
     questions: ClassVar[Questions | None] = Questions(
         busy="SELECT count(*) FROM information_schema.processlist WHERE id = {} AND command <> 'Sleep'", end="KILL {}"
     )
@@ -126,18 +118,6 @@ class MySQLStore(BulkTableStore):
         for chunk in chunks(handles, _SIZES):
             yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
 
-    def _waiting(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> list[int]:
-        raw: Any = connection.connection.dbapi_connection
-        ids: list[int] = []
-        with raw.cursor() as cursor:
-            for function, limit in wanted:
-                slot = slot_of(function)
-                cursor.execute(_READY, (slot, limit))
-                ids.extend(row[0] for row in cursor.fetchall())
-                cursor.execute(_DUE, (slot, until, limit))
-                ids.extend(row[0] for row in cursor.fetchall())
-        return ids
-
     def _functions(self, connection: Connection) -> set[str]:
         raw: Any = connection.connection.dbapi_connection
         found: set[str] = set()
@@ -157,11 +137,6 @@ class MySQLStore(BulkTableStore):
 
     def _statement_size(self) -> int:
         return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)
-
-
-def slot_of(function: str) -> bytes:
-    """What the column function_slot holds for a function, named as in the table."""
-    return sha256(function.encode().hex().upper().encode()).digest()
 
 
 def engine_of(url: URL) -> Engine:

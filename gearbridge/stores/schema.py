@@ -147,10 +147,11 @@ _index("gearbridge_job_finished", "state", "finished", where=job.c.finished.is_n
 
 #: MySQL's indexes cover no expression, and at most 3,072 bytes, and one over the beginning of a name gives no order of
 #: what follows it, so that each claim would sort all that waits: names are hashed, and so are unique keys.
+MYSQL_SLOT = "UNHEX(SHA2(HEX({}), 256))"
 MYSQL_INDEXES = {
     "gearbridge_job_ready": (
         f"ALTER TABLE {job.name} ADD COLUMN function_slot BINARY(32) AS "
-        f"(CASE WHEN state = {WAITING} THEN UNHEX(SHA2(HEX(`function`), 256)) END) STORED "
+        f"(CASE WHEN state = {WAITING} THEN {MYSQL_SLOT.format('`function`')} END) STORED "
         "COMMENT 'equal for the unfinished jobs of one function', "
         "ADD INDEX gearbridge_job_ready (state, function_slot, due, priority, id)"
     ),

@@ -10,18 +10,31 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from gearbridge.errors import ConfigurationError, StoreError, StoreInUse, StoreUnavailable
 
 from .base import Abilities
+from .broken import discard, reason
 from .doorbell import Polling
 from .held import Held
 from .names import from_text, to_text
-from .rows import CLAIM_COLUMNS, COLUMNS, SETTLED, Steps, claimed_of, job_of
-from .schema import DONE, FAILED, KEPT, WAITING, job
+from .rows import COLUMNS, SETTLED, Steps, claimed_of, job_of
+from .schema import DONE, FAILED, WAITING, job
+from .statements import (
+    CLAIM,
+    CLAIM_AHEAD,
+    CLAIM_ROWS,
+    FINISHED,
+    NEXT_FUNCTION,
+    PRUNE,
+    REPLAY,
+    REPLAY_ROWS,
+    Waiting,
+    waiting,
+)
 from .upgrade import create_or_upgrade
 from .watch import Watch
 
@@ -38,57 +51,8 @@ if TYPE_CHECKING:
 #: What is said to a server or bridge whose table another one has.
 IN_USE = "the job table is in use by another gearbridge server or bridge; give each server its own database"
 
-#: How many rows are fetched at a time on replay.
-_REPLAY_ROWS = 1000
-_REPLAY = (
-    select(*(job.c[name] for name in COLUMNS), job.c.id)
-    .where(job.c.id > bindparam("after"), job.c.state == KEPT)
-    .order_by(job.c.id)
-    .limit(_REPLAY_ROWS)
-)
-#: Seconds: what falls due within them is claimed already, and waits in the server, which is precise about it.
-CLAIM_AHEAD = 15
 #: Seconds between two looks into a table that nothing comes into.
 _LONGEST_PAUSE = 0.25
-#: How many rows are fetched at a time in a claim: SQLite takes so many parameters.
-_CLAIM_ROWS = 1000
-_waiting_of_function = (job.c.state == WAITING, job.c.function == bindparam("of_function"))
-_READY = (
-    select(job.c.id)
-    .where(*_waiting_of_function, job.c.due == 0)
-    .order_by(job.c.priority, job.c.id)
-    .limit(bindparam("at_most"))
-)
-_DUE = (
-    select(job.c.id)
-    .where(*_waiting_of_function, job.c.due > 0, job.c.due <= bindparam("until"))
-    .order_by(job.c.due)
-    .limit(bindparam("at_most"))
-)
-_FINISHED = (
-    select(job.c.id)
-    .where(job.c.state == bindparam("in_state"), job.c.finished < bindparam("before"))
-    .order_by(job.c.finished)
-    .limit(bindparam("at_most"))
-)
-_PRUNE = job.delete().where(
-    job.c.id.in_(bindparam("ids", expanding=True)),
-    job.c.state == bindparam("in_state"),  # not what gman_retry has had done again in between
-    job.c.finished < bindparam("before"),
-)
-# Literals where a partial index asks for them; one step of a walk from function to function, whatever waits in each.
-_NEXT_FUNCTION = [
-    select(job.c.function)
-    .where(text(f"state = {WAITING} AND {due}"), job.c.function > bindparam("after"))
-    .order_by(job.c.function)
-    .limit(1)
-    for due in ("due = 0", "due > 0")
-]
-_CLAIM = (
-    select(*(job.c[name] for name in CLAIM_COLUMNS), job.c.id)
-    .where(job.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(job.c.id)
-)
 
 
 class TableStore:
@@ -96,6 +60,9 @@ class TableStore:
 
     #: How to ask about our session, where the database is at the other end of a network.
     questions: ClassVar[Questions | None] = None
+
+    #: How to find what to claim of a function.
+    waiting: ClassVar[Waiting] = waiting(job.c.function == bindparam("of_function"))
 
     def __init__(self, url: URL) -> None:
         self._url = url
@@ -139,9 +106,9 @@ class TableStore:
             connection = self._connected()
             while True:
                 with connection.begin():
-                    rows = connection.execute(_REPLAY, {"after": after}).all()
+                    rows = connection.execute(REPLAY, {"after": after}).all()
                 yield from (job_of(row[:-1]) for row in rows)
-                if len(rows) < _REPLAY_ROWS:
+                if len(rows) < REPLAY_ROWS:
                     return
                 after = rows[-1].id
 
@@ -159,8 +126,8 @@ class TableStore:
             connection = self._connected()
             with connection.begin():
                 ids = self._held.fresh(self._waiting(connection, wanted, int(time.time()) + CLAIM_AHEAD))
-                for start in range(0, len(ids), _CLAIM_ROWS):
-                    rows = self._rows(connection, ids[start : start + _CLAIM_ROWS])
+                for start in range(0, len(ids), CLAIM_ROWS):
+                    rows = self._rows(connection, ids[start : start + CLAIM_ROWS])
                     claimed.extend((claimed_of(row[:-1]), row[-1]) for row in rows)
         # Only now: what a broken connection kept from the caller is in nobody's hand.
         for one, row_id in claimed:
@@ -175,9 +142,9 @@ class TableStore:
             for state, before in ((DONE, done_before), (FAILED, failed_before)):
                 which = {"in_state": state, "before": before}
                 with self._transaction(connection):
-                    ids = list(connection.execute(_FINISHED, {**which, "at_most": at_most}).scalars())
+                    ids = list(connection.execute(FINISHED, {**which, "at_most": at_most}).scalars())
                     if ids:
-                        gone += connection.execute(_PRUNE, {**which, "ids": ids}).rowcount
+                        gone += connection.execute(PRUNE, {**which, "ids": ids}).rowcount
         return gone
 
     def functions(self) -> list[bytes]:
@@ -243,18 +210,18 @@ class TableStore:
         ids: list[int] = []
         for function, limit in wanted:
             of_function = {"of_function": function, "at_most": limit}
-            ids.extend(connection.execute(_READY, of_function).scalars())
-            ids.extend(connection.execute(_DUE, {**of_function, "until": until}).scalars())
+            ids.extend(connection.execute(self.waiting.ready, of_function).scalars())
+            ids.extend(connection.execute(self.waiting.due, {**of_function, "until": until}).scalars())
         return ids
 
     def _rows(self, connection: Connection, ids: list[int]) -> Iterable[Sequence[Any]]:
         """These rows' CLAIM_COLUMNS and id, in order of submission."""
-        return connection.execute(_CLAIM, {"ids": ids})
+        return connection.execute(CLAIM, {"ids": ids})
 
     def _functions(self, connection: Connection) -> set[str]:
         """The functions of which a row waits, found without walking over the rows."""
         found: set[str] = set()
-        for step in _NEXT_FUNCTION:
+        for step in NEXT_FUNCTION:
             name: str | None = ""
             while (name := connection.execute(step, {"after": name}).scalar()) is not None:
                 found.add(name)
@@ -332,18 +299,3 @@ class TableStore:
 
     def _shown_url(self) -> str:
         return self._url.render_as_string(hide_password=True)
-
-
-def discard(connection: Connection | None) -> None:
-    """Disconnect, from a server that may be gone; harmless when not connected."""
-    if connection is None:
-        return
-    with contextlib.suppress(SQLAlchemyError):  # it may be broken already
-        connection.invalidate()
-    connection.close()
-
-
-def reason(error: Exception) -> str:
-    """The driver's own words, without SQLAlchemy's statement and parameters, which would carry payloads into logs."""
-    cause = getattr(error, "orig", None) or error
-    return str(cause).strip() or type(cause).__name__
