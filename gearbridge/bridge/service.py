@@ -15,7 +15,7 @@ from gearbridge.errors import ConnectionLost
 from gearbridge.server.claimer import Claimer
 from gearbridge.server.committer import Committer
 from gearbridge.server.logs import reopen
-from gearbridge.server.service import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory
+from gearbridge.server.looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory
 from gearbridge.stores.registry import shown
 from gearbridge.wire.commands import OPTION_ONCE
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from gearbridge.errors import ConfigurationError, StoreInUse
-from gearbridge.server.service import STOP_SIGNALS
+from gearbridge.server.looping import STOP_SIGNALS
 from gearbridge.stores.registry import shown, store_for
 
 if TYPE_CHECKING:

@@ -53,11 +53,7 @@ class BridgedTable:
     def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
         """Claim what there is room for, of any function that matches."""
         try:
-            wanted = {
-                name: room
-                for name in self._store.functions()
-                if self._matches(name) and (room := rooms.get(name, self._window))
-            }
+            wanted = {name: room for name in self.functions() if (room := rooms.get(name, self._window))}
             return self._store.claim(wanted) if wanted else []
         except StoreInUse:
             self._taken_away()

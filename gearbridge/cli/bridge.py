@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConfig
 from gearbridge.bridge.service import run
 from gearbridge.cli.options import servers_option
-from gearbridge.cli.running import pid_file_at, pid_file_option
+from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
 from gearbridge.server import logs
 from gearbridge.wire.parser import MAX_PACKET
@@ -92,8 +91,4 @@ def command(pid_file: Path | None, log_file: str, verbose: str, window: int | No
     except OSError as error:
         raise ConfigurationError(f"the log file {log_file} cannot be opened: {error.strerror}") from error
     with pid_file_at(pid_file):
-        run(BridgeConfig(window=window or 0, **options), _say)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+        run(BridgeConfig(window=window or 0, **options), announce)

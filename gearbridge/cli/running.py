@@ -43,6 +43,11 @@ def pid_file_at(path: Path | None) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def announce(line: str) -> None:
+    """Say at once, on standard error, what a daemon has begun to do."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def detach() -> None:
     """Go on as a child in the background, in a session of its own, deaf and dumb; the parent ends with status 0.
 

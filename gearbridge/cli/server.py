@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +19,7 @@ from .gearmand.mapping import check, plan
 from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
 from .http import http_config, http_options
+from .running import announce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,7 +203,7 @@ def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any
       gearbridge server --http 127.0.0.1:8080            with a dashboard in the browser
     """
     # Who reads JSON wants to read nothing else there.
-    say = _log.info if log_format == "json" else _say
+    say = _log.info if log_format == "json" else announce
     http = http_config(options)
     values, notes = _gearmand_values(ctx, options)
     check(values)
@@ -233,7 +233,3 @@ def _is_given(ctx: click.Context, parameter: str) -> bool:
 
 def _parameter(name: str) -> str:
     return name.replace("-", "_")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -69,7 +69,7 @@ class Admission:
             if len(unique_key) > MAX_UNIQUE_KEY:
                 peer.send(UNIQUE_TOO_LARGE)
                 return
-            key = unique_key if unique_key != b"-" else coalescing_key(unique_key, payload)
+            key = coalescing_key(unique_key, payload)
             if key in function.uniques:
                 self._join(peer, function.uniques[key], background)
                 return

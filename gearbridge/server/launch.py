@@ -14,8 +14,9 @@ from gearbridge.stores.registry import store_for
 from . import logs, notify
 from .access import networks
 from .daemon import detach
+from .looping import loop_factory
 from .process import limit_descriptors, pid_file, switch_user
-from .service import loop_factory, nothing, run
+from .service import nothing, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -22,6 +21,7 @@ from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
+from .looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory, nothing_is_garbage
 from .postponed import Postponed, write_outboxes
 from .retention import Retention
 from .seldom import Seldom
@@ -44,16 +44,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Seconds after which Python lets the other thread run. The default of 5 ms, met several times in each commit, would
-#: keep every reply waiting while the event loop is busy.
-SWITCH_INTERVAL = 0.0005
-#: New objects before Python looks for garbage among them, and how often before it looks at all that came since the last
-#: such look. Jobs and packets are freed by reference counting: a queue of a million jobs need not be walked again and
-#: again, and what is still in the processor's cache is walked faster.
-GC_THRESHOLDS = (5_000, 200, 100)
-#: What asks a server to stop: at once, or when no job is left that would be lost. As gearmand's.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-GRACEFUL_SIGNAL = signal.SIGUSR1
 #: How many of the handles and functions that an event concerns are logged as its fields.
 LOGGED_HANDLES = 10
 
@@ -270,14 +260,8 @@ class Service:
 
     def _replay(self) -> None:
         self.engine.queue.now = time.monotonic()
-        gc.disable()  # jobs are all that is made meanwhile, and none of them is garbage
-        try:
+        with nothing_is_garbage():  # jobs are all that is made meanwhile
             count = self.engine.restore(self._store.replay())
-        finally:
-            gc.enable()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
         if count:
             _log.info("jobs back from the store: %d", count)
 
@@ -326,12 +310,3 @@ def _log_refused(jobs: Sequence[StoredJob], why: str) -> None:
     functions = sorted({job.function.decode("utf-8", "backslashreplace") for job in jobs})[:LOGGED_HANDLES]
     extra = {"handles": handles, "functions": functions}
     _log.error("%d background jobs were refused: %s", len(jobs), why, extra=extra)
-
-
-def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    """The fastest event loop there is; None is asyncio's own."""
-    try:
-        import uvloop  # noqa: PLC0415  it does not install everywhere
-    except ImportError:
-        return None
-    return uvloop.Loop
