@@ -25,6 +25,7 @@ from .standby import Standby
 from .table import BridgedTable
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from gearbridge.client.session import Reply
@@ -59,7 +60,7 @@ def run(config: BridgeConfig, ready: Callable[[str], None]) -> None:
             if store is None:
                 return
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                stopped = runner.run(Bridge(config, store).serve(ready))
+                stopped = runner.run(Bridge(config, store).serve(ready, standby.stopped))
 
 
 class Bridge:
@@ -83,11 +84,16 @@ class Bridge:
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
 
-    async def serve(self, ready: Callable[[str], None]) -> bool:
-        """Relay until told to stop: True; or until another server or bridge has the table: False."""
+    async def serve(self, ready: Callable[[str], None], stopped: threading.Event) -> bool:
+        """Relay until told to stop: True; or until another server or bridge has the table: False.
+
+        `stopped` is set by a signal that came before this could hear it.
+        """
         self._loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             self._loop.add_signal_handler(number, self._stop.set)
+        if stopped.is_set():
+            self._stop.set()
         self._loop.add_signal_handler(signal.SIGHUP, reopen)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self._retire)
         self._committer.start()

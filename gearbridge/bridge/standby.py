@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from gearbridge.errors import ConfigurationError, StoreInUse
-from gearbridge.server.looping import STOP_SIGNALS
+from gearbridge.server.logs import reopen
+from gearbridge.server.looping import GRACEFUL_SIGNAL, STOP_SIGNALS
 from gearbridge.stores.registry import shown, store_for
 
 if TYPE_CHECKING:
@@ -24,22 +25,26 @@ ATTEMPT_AFTER = 1.0
 
 
 class Standby:
-    """Waits for the job table at this URL. Raises ConfigurationError for one that can have none."""
+    """Waits for the job table at this URL. Raises ConfigurationError for one that can have none.
+
+    `stopped` is set once a signal told us to stop, which may come while the table is just being taken.
+    """
 
     def __init__(self, database: str) -> None:
         self._database = database
         self._found = False  # the database was there: what is wrong with it now may pass
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
         if not store_for(database).abilities.claimable:
             raise ConfigurationError(f"{shown(database)} has no job table; a bridge needs an SQL database")
 
     @contextmanager
     def table(self) -> Iterator[ClaimableStore | None]:
         """Have the table for the block; None where a signal told us to stop before. Raises ConfigurationError."""
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda *_: self._stopped.set())
+        for number in (*STOP_SIGNALS, GRACEFUL_SIGNAL):  # nothing is in hand that could be waited for
+            signal.signal(number, lambda *_: self.stopped.set())
+        signal.signal(signal.SIGHUP, lambda *_: reopen())
         told = ""
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             store = cast("ClaimableStore", store_for(self._database))
             try:
                 store.open()
@@ -50,7 +55,7 @@ class Standby:
                 if str(error) != told:
                     told = str(error)
                     _log.warning("%s; standing by until it is free", told)
-                self._stopped.wait(ATTEMPT_AFTER)
+                self.stopped.wait(ATTEMPT_AFTER)
                 continue
             self._found = True
             try:
