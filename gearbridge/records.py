@@ -8,6 +8,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, Union
 
+#: What the handles of jobs that SQL enqueued begin with; no server's do.
+ENQUEUED = b"S:"
+
 
 class Priority(IntEnum):
     """A job's priority; the numbers are gearmand's, in its stores too."""
@@ -48,7 +51,7 @@ class StoredJob:
 
 
 class ClaimedJob(StoredJob):
-    """A job that SQL enqueued, as a claim brings it.
+    """A job that SQL enqueued, or that was put beyond the window, as a claim brings it.
 
     `max_attempts` is how often it is tried before it counts as failed, at least once; 0 means once. `keep_result` says
     that the row stays when the job is done, with its result.
@@ -61,9 +64,10 @@ class ClaimedJob(StoredJob):
 
 
 class Put(NamedTuple):
-    """Keep this job."""
+    """Keep this job; `beyond` the window it waits until it is claimed, and comes back with no replay."""
 
     job: StoredJob
+    beyond: bool = False
 
 
 class Update(NamedTuple):
@@ -111,3 +115,21 @@ class Failed(NamedTuple):
 
 
 Operation = Union[Put, Update, Drop, Progress, Done, Retry, Failed]
+
+
+class WaitingJob(NamedTuple):
+    """What a store knows of a job that waits in its table."""
+
+    handle: bytes
+    function: bytes
+    priority: int
+    due: int
+
+
+class Backlog(NamedTuple):
+    """So many jobs of a function and priority wait beyond the window; those that are `due` later apart."""
+
+    function: bytes
+    priority: int
+    due: bool
+    jobs: int

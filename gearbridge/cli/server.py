@@ -92,6 +92,21 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How long jobs that SQL enqueued stay in the store when they failed for good; -1 is for ever.",
 )
 @click.option(
+    "--window",
+    type=click.IntRange(0),
+    metavar="JOBS",
+    default=_DEFAULTS.window,
+    help="How many background jobs of each priority are kept in memory where the store is a job table (SQLite, "
+    "PostgreSQL, MySQL); more wait in the table until workers come to them. 0 is no limit.",
+)
+@click.option(
+    "--window-bytes",
+    type=click.IntRange(0),
+    metavar="BYTES",
+    default=_DEFAULTS.window_bytes,
+    help="The same for the size of their payloads.",
+)
+@click.option(
     "--node", metavar="NAME", default=_DEFAULTS.node, help="This server's name in handles. [default: host name]"
 )
 @click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from gearbridge.records import WaitingJob
+
     from .lifecycle import JobLifecycle
     from .peer import Peer
     from .settings import Network
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 OK = b"OK\r\n"
 END = b".\n"
+UNKNOWN_JOB = b"ERR UNKNOWN_JOB\r\n"
 #: A line of more words than this closes the connection, as in gearmand: it is no admin tool that talks.
 MAX_WORDS = 5
 #: The commands that change something; where Settings.admin_from names networks they are taken from those alone.
@@ -35,7 +38,7 @@ class AdminCommands:
         self._lifecycle = lifecycle
         self._queue = lifecycle.queue
         self._peers = peers
-        self._table: dict[bytes, Callable[[Words], bytes]] = {
+        self._table: dict[bytes, Callable[[Words], bytes | None]] = {
             b"version": self._version,
             b"getpid": self._getpid,
             b"verbose": self._verbose,
@@ -64,8 +67,10 @@ class AdminCommands:
             peer.send(_unknown(word))
         elif name in CHANGING and not _is_among(peer.address, self._lifecycle.settings.admin_from):
             peer.send(NOT_PERMITTED)
-        else:
-            peer.send(handler(words))
+        elif (answer := handler(words)) is not None:
+            peer.send(answer)
+        else:  # about a job that only the table can know
+            self._lifecycle.questions.ask(peer, words[2], self._cancel_beyond, _cannot_ask)
 
     def _version(self, _words: Words) -> bytes:
         return b"OK %b\n" % self._lifecycle.settings.version.encode()
@@ -117,17 +122,27 @@ class AdminCommands:
             return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
         return b"".join(lines) + END
 
-    def _cancel(self, words: Words) -> bytes:
+    def _cancel(self, words: Words) -> bytes | None:
         if len(words) < 3:
             return _unknown(words[0])
         if len(words) != 3 or words[1].lower() != b"job":
             return b"ERR UNKNOWN_ERROR\r\n"
         job = self._queue.jobs.get(words[2])
         if job is None:
-            return b"ERR UNKNOWN_JOB\r\n"
+            return None if self._lifecycle.window.may_hold(words[2]) else UNKNOWN_JOB
         # The worker of a running job is not told; what it sends later is answered with JOB_NOT_FOUND. gearmand passes
         # that on, so that the client hears of the same job twice.
         self._lifecycle.cancel(job)
+        return OK
+
+    def _cancel_beyond(self, handle: bytes, found: WaitingJob | None) -> bytes:
+        job = self._queue.jobs.get(handle)
+        if job is not None:  # it was claimed meanwhile
+            self._lifecycle.cancel(job)
+        elif found is None or handle in self._lifecycle.window.cancelled:
+            return UNKNOWN_JOB
+        else:
+            self._lifecycle.cancel_beyond(found)
         return OK
 
     def _create(self, words: Words) -> bytes:
@@ -179,6 +194,10 @@ def _is_among(address: str, networks: Iterable[Network] | None) -> bool:
     except ValueError:
         return False
     return any(parsed in network for network in networks)
+
+
+def _cannot_ask(why: str) -> bytes:
+    return b"ERR QUEUE_ERROR %b\r\n" % why.replace(" ", "+").encode("ascii", "replace").translate(_CONTROL)
 
 
 def _limit(word: bytes) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire.packets import error
 
-from .jobs import GONE, RUNNING, STORING, Job
+from .jobs import GONE, RUNNING, STORING, BeyondJob, Job
 from .journal import Ticket
 from .queue import coalescing_key
 from .replies import created, created_headers
@@ -41,6 +41,7 @@ class Admission:
     def __init__(self, lifecycle: JobLifecycle) -> None:
         self._lifecycle = lifecycle
         self._queue = lifecycle.queue
+        self._window = lifecycle.window
         self._handle = lifecycle.settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
         self._number = lifecycle.settings.first_number - 1
 
@@ -88,6 +89,9 @@ class Admission:
         if background:
             job.background = True
             if schedule is not None or self._lifecycle.durable:
+                if key is None and schedule is None and self._window.is_beyond(function, priority, due):
+                    self._put_beyond(peer, function, job)
+                    return
                 queue.add(function, job, key)
                 self._promise(peer, job, schedule)
                 return
@@ -128,6 +132,7 @@ class Admission:
         job.background = True
         self._queue.add(function, job, coalescing_key(job.unique_key, job.payload))
         function.restored += 1
+        self._window.enter(job)
         self._lifecycle.make_ready(function, job)
 
     def repeat(self, peer: Peer, failure: Failure) -> bool:
@@ -170,12 +175,32 @@ class Admission:
                 else:
                     reply = created(job.handle)
                     if job.state == STORING:
-                        self._lifecycle.make_ready(self._queue.functions[job.function], job)
+                        self._stored(job)
                 if ticket is not None:
                     ticket.reply = reply
                     waiting.update(dict.fromkeys(ticket.peers))
         for peer in waiting:
             peer.release()
+        cancelled = self._window.cancelled
+        if cancelled:  # and deleted now, so that no claim brings them
+            cancelled.difference_update(one.handle for one in group if isinstance(one, Drop))
+
+    def _stored(self, job: Job) -> None:
+        function = self._queue.functions[job.function]
+        if not job.beyond:
+            self._lifecycle.make_ready(function, job)
+            return
+        self._queue.let_go(job)
+        self._window.leave(job)
+        if function.workers:
+            self._lifecycle.wants_claim = True
+
+    def _put_beyond(self, peer: Peer, function: Function, job: Job) -> None:
+        gone = BeyondJob(job.handle, job.function, job.payload, b"", job.priority, job.due, 0, job.reducer)
+        gone.background = True
+        self._queue.add(function, gone, None)
+        self._queue.count_beyond(function, gone.line, 1)
+        self._store(peer, gone)
 
     def _new_function(self, peer: Peer, name: bytes) -> Function | None:
         if len(name) > MAX_FUNCTION:
@@ -211,11 +236,13 @@ class Admission:
 
     def _store(self, peer: Peer, job: Job) -> None:
         job.ticket = Ticket()
-        self._lifecycle.journal.put(job)
+        self._lifecycle.store(job)
         peer.hold(job.ticket)
 
     def _refused(self, job: Job) -> None:
         """The store would not keep the job. Who was promised only a result, before, may still get it."""
+        if job.background and job.state != GONE:
+            self._window.leave(job)
         job.background = False
         if job.state == STORING:
             for client in job.clients or ():

@@ -9,15 +9,17 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
 from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
-from .jobs import UNKNOWN_PROGRESS
+from .jobs import UNKNOWN_PROGRESS, WAITING_PROGRESS
 from .schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gearbridge.records import WaitingJob
+
     from .admission import Admission
+    from .lifecycle import JobLifecycle
     from .peer import Peer
-    from .queue import JobQueue
 
     Handler = Callable[[Peer, Sequence[bytes]], None]
 
@@ -32,8 +34,10 @@ UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given opti
 class ClientCommands:
     """Handlers of client packets; `table()` says which packet each one is for."""
 
-    def __init__(self, queue: JobQueue, admission: Admission) -> None:
-        self._queue = queue
+    def __init__(self, lifecycle: JobLifecycle, admission: Admission) -> None:
+        self._queue = lifecycle.queue
+        self._window = lifecycle.window
+        self._questions = lifecycle.questions
         self._submit = admission.submit
 
     def table(self) -> dict[int, Handler]:
@@ -102,8 +106,17 @@ class ClientCommands:
     def _get_status(self, peer: Peer, args: Sequence[bytes]) -> None:
         handle = args[0]
         job = self._queue.jobs.get(handle)
+        if job is None and self._window.may_hold(handle):
+            self._questions.ask(peer, handle, self._status_from_table, _cannot_ask)
+            return
         progress = UNKNOWN_PROGRESS if job is None else job.progress()
         peer.send(response(commands.STATUS_RES, handle, *progress))
+
+    def _status_from_table(self, handle: bytes, found: WaitingJob | None) -> bytes:
+        waiting = UNKNOWN_PROGRESS if found is None else WAITING_PROGRESS
+        job = self._queue.jobs.get(handle)  # it may have been claimed meanwhile
+        progress = waiting if job is None else job.progress()
+        return response(commands.STATUS_RES, handle, *progress)
 
     def _get_status_unique(self, peer: Peer, args: Sequence[bytes]) -> None:
         unique_key = args[0]
@@ -125,3 +138,7 @@ class ClientCommands:
 
     def _echo(self, peer: Peer, args: Sequence[bytes]) -> None:
         peer.send(response(commands.ECHO_RES, args[0]))
+
+
+def _cannot_ask(why: str) -> bytes:
+    return error(b"QUEUE_ERROR", b"The job table cannot be asked: " + why.encode())

@@ -8,6 +8,7 @@ How a shell drives it, in this order for everything it reads:
     if engine.wants_tick: rearm(engine.tick(now, wall))
     for peer in engine.take_dirty(): write(peer.take_outbox()); close it if peer.closing
     if engine.journal and no group is being applied: apply(engine.journal.take_group()), then engine.committed(...)
+    with each group: look for what engine.take_questions() asks for, then engine.answered(...)
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from gearbridge.wire.packets import error
 
 from .admin_commands import AdminCommands
 from .admission import Admission
-from .claims import rooms, take_in
+from .claims import note_backlog, rooms, take_in
 from .client_commands import ClientCommands
 from .lifecycle import JobLifecycle
 from .peer import Peer
+from .questions import reply
 from .retiring import is_idle, retire
 from .ticking import tick
 from .worker_commands import WorkerCommands
@@ -30,10 +32,11 @@ from .worker_commands import WorkerCommands
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gearbridge.records import ClaimedJob, Operation, StoredJob
+    from gearbridge.records import Backlog, ClaimedJob, Operation, StoredJob, WaitingJob
     from gearbridge.wire.parser import Packet
 
     from .client_commands import Handler
+    from .questions import Question
     from .settings import Settings
 
 NOT_EXPECTED = error(b"INVALID_COMMAND", b"Command not expected")
@@ -42,10 +45,13 @@ TOO_FEW_ARGUMENTS = error(b"INVALID_PACKET", b"Packet has too few arguments")
 
 
 class Engine:
-    """One job server. `durable` says whether its store keeps background jobs over a restart."""
+    """One job server. `durable` says whether its store keeps background jobs over a restart.
 
-    def __init__(self, settings: Settings, *, durable: bool) -> None:
-        self.lifecycle = JobLifecycle(settings, durable=durable)
+    `claimable` says that jobs may wait there, and be claimed: what SQL enqueued, and what is beyond the window.
+    """
+
+    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False) -> None:
+        self.lifecycle = JobLifecycle(settings, durable=durable, claimable=claimable)
         self._admission = Admission(self.lifecycle)
         self.journal = self.lifecycle.journal
         self.queue = self.lifecycle.queue
@@ -86,6 +92,10 @@ class Engine:
             count += 1
         return count
 
+    def restore_backlog(self, backlog: Iterable[Backlog]) -> int:
+        """Know what else waits in the store's table, beyond the window; return how many jobs that is."""
+        return note_backlog(self.lifecycle, backlog)
+
     def repeat(self, peer: Peer, handle: bytes) -> bool:
         """Do a job once more that failed lately; the peer gets or is promised JOB_CREATED. False: that cannot be."""
         failure = self.lifecycle.failures.find(handle)
@@ -105,6 +115,14 @@ class Engine:
     def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
         """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""
         self._admission.committed(group, errors)
+
+    def take_questions(self) -> list[Question]:
+        """What to ask the store after the journal's next group, whose replies are held until `answered`."""
+        return self.lifecycle.questions.take()
+
+    def answered(self, questions: Sequence[Question], found: Mapping[bytes, WaitingJob] | str) -> None:
+        """What the store knows of the jobs that were asked for, by handle; or why it could not be asked."""
+        reply(questions, found)
 
     @property
     def wants_claim(self) -> bool:
@@ -147,7 +165,7 @@ class Engine:
 
     def _dispatch_table(self) -> list[Handler]:
         table: list[Handler] = [self._unexpected] * OUTCOMES
-        known = ClientCommands(self.lifecycle.queue, self._admission).table() | WorkerCommands(self.lifecycle).table()
+        known = ClientCommands(self.lifecycle, self._admission).table() | WorkerCommands(self.lifecycle).table()
         for command, handler in known.items():
             assert 0 < command <= LAST
             table[command] = handler

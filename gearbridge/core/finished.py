@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gearbridge.records import ENQUEUED
+
 if TYPE_CHECKING:
     from .jobs import Job
 
 #: How many are remembered, at least; twice as many at most. A bridge has 4,000 of a function in hand.
 REMEMBERED = 50_000
-#: What a handle that SQL made begins with.
-_ENQUEUED = b"S:"
 
 
 class Finished:
@@ -27,7 +27,7 @@ class Finished:
 
     def remember(self, job: Job) -> None:
         """A job has ended."""
-        if not job.unique_key.startswith(_ENQUEUED):
+        if not job.unique_key.startswith(ENQUEUED):
             return
         if len(self._young) >= REMEMBERED:
             self._old, self._young = self._young, {}

@@ -3,7 +3,7 @@
     STORING ──durable──► QUEUED ──taken──► RUNNING ──finished──► GONE
      │ │                 │ ▲                  │
      │ └────withheld─────┘ └───worker lost────┘     (any state may go to GONE: cancelled, abandoned)
-     └──refused──► GONE
+     └──refused, or put beyond the window──► GONE
 
 A background job is STORING, and invisible to workers, until its store says that it is durable; and again when a server
 that is about to end leaves it to the next one.
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Bytes of a result to be kept that may come as WORK_DATA, which are held in memory until the job ends.
 MAX_RESULT = MAX_PACKET
 
+#: The line of jobs that are due later, behind those by priority.
+LATER = 3
+
 STORING = 0
 QUEUED = 1
 RUNNING = 2
@@ -47,6 +50,9 @@ class Job(StoredJob):
     __slots__ = ("background", "clients", "denominator", "numerator", "since", "state", "ticket", "worker")
 
     since: float  # when a worker could have it first, on the shell's clock; set with QUEUED
+    claimed = False  # True: its row waits in the table for whoever claims it, and this server has
+    beyond = False  # True: it is on its way to the table, to wait there
+    in_line = False  # True: it waited in the table, and those that come after it do
 
     def __init__(
         self,
@@ -76,9 +82,28 @@ class Job(StoredJob):
         self.ticket: Ticket | None = None  # the reply that waits for its commit, while there is one
         self.worker: Peer | None = None  # who runs it; set exactly in RUNNING
 
+    @property
+    def line(self) -> int:
+        """In which of its function's lines it waits beyond the window: by its priority, or in the last one."""
+        return LATER if self.due else self.priority
+
     def progress(self) -> tuple[bytes, bytes, bytes, bytes]:
         """Known, running, numerator and denominator, as STATUS_RES wants them."""
         return b"1", b"1" if self.state == RUNNING else b"0", b"%d" % self.numerator, b"%d" % self.denominator
+
+
+class BeyondJob(Job):
+    """A job that goes to the table, to wait there: in memory it is only until that is done."""
+
+    __slots__ = ()
+    beyond = True
+
+
+class ReturnedJob(Job):
+    """A job that waited beyond the window, and that this server has claimed."""
+
+    __slots__ = ("in_line",)
+    claimed = True
 
 
 class EnqueuedJob(Job):
@@ -88,6 +113,7 @@ class EnqueuedJob(Job):
     """
 
     __slots__ = ("_chunks", "_size", "keep_result", "max_attempts")
+    claimed = True
 
     def __init__(self, claimed: ClaimedJob, function: bytes) -> None:
         super().__init__(
@@ -137,6 +163,8 @@ class EnqueuedJob(Job):
 
 #: What GET_STATUS answers for a handle that names no job: finished and unknown look the same in Gearman.
 UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
+#: What it answers for a job that waits and was never begun.
+WAITING_PROGRESS = (b"1", b"0", b"0", b"0")
 
 
 class Function:
@@ -148,6 +176,7 @@ class Function:
     __slots__ = (
         "abandoned",
         "added",
+        "beyond",
         "cancelled",
         "claimed",
         "failed",
@@ -158,6 +187,7 @@ class Function:
         "put_back",
         "ready",
         "restored",
+        "returned",
         "running",
         "sample_at",
         "sleepers",
@@ -175,9 +205,11 @@ class Function:
         self.ready: tuple[deque[Job], deque[Job], deque[Job]] = (deque(), deque(), deque())  # by priority
         self.ghosts = [0, 0, 0]  # how many in `ready` are QUEUED no more: removed when they reach the head
         self.uniques: dict[object, Job] = {}  # unfinished jobs by coalescing key
-        self.total = 0  # jobs that are not GONE
+        self.total = 0  # jobs that are not finished, here or beyond the window
         self.running = 0
-        self.claimed = 0  # jobs that are not GONE and were enqueued by SQL
+        self.claimed = [0, 0, 0]  # jobs in memory that were claimed from the table, by priority
+        self.beyond = [0, 0, 0, 0]  # jobs that wait in the table and came over a socket: by priority, or due later
+        self.returned = [0, 0, 0]  # jobs in memory that are `in_line`, by priority
         self.limits = [0, 0, 0]  # maxqueue by priority; 0 is unlimited
         self.workers: dict[Peer, int] = {}  # registered, with their timeout in milliseconds (0: none)
         self.sleepers: dict[Peer, None] = {}  # those of them asleep, in the order they fell asleep
@@ -207,8 +239,12 @@ class Function:
         return min(firsts, default=None)
 
     def queued(self, priority: int) -> int:
-        """How many jobs of this priority wait and may be taken."""
-        return len(self.ready[priority]) - self.ghosts[priority]
+        """How many jobs of this priority wait and may be taken, here or once they are claimed."""
+        return len(self.ready[priority]) - self.ghosts[priority] + self.beyond[priority]
+
+    def waits_beyond(self, priority: int) -> bool:
+        """Whether an unfinished job of this priority, or of a more urgent one, waits beyond the window, or did."""
+        return any(self.beyond[: priority + 1]) or any(self.returned[: priority + 1])
 
     def idle(self) -> bool:
         """Whether it has neither jobs nor workers, and no limit that somebody set."""

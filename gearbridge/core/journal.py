@@ -36,9 +36,9 @@ class Journal:
         self.size = 0  # bytes that wait in memory for their commit, the group being applied included
         self._applying = 0  # of which in the group being applied
 
-    def put(self, job: StoredJob) -> None:
-        """Keep this job. Its size counts until its group is committed."""
-        self._operations.append(Put(job))
+    def put(self, job: StoredJob, *, beyond: bool = False) -> None:
+        """Keep this job, in memory too or `beyond` the window. Its size counts until its group is committed."""
+        self._operations.append(Put(job, beyond))
         self.size += _OPERATION_SIZE + len(job.payload)
 
     def update(self, job: StoredJob) -> None:

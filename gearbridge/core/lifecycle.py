@@ -7,32 +7,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Drop, Operation
+from gearbridge.records import ENQUEUED, Drop, Operation
 from gearbridge.wire import commands
 from gearbridge.wire.packets import NOOP, response
 
-from .claims import CLAIM_AGAIN
+from .claims import makes_room
 from .deadlines import Deadlines
 from .failures import Failures, failed_attempt
 from .finished import Finished
-from .jobs import RUNNING, EnqueuedJob, Function, Job
+from .jobs import LATER, RUNNING, EnqueuedJob, Function, Job
 from .journal import Journal
+from .questions import Questions
 from .queue import JobQueue
 from .replies import tell
+from .window import Window
 
 if TYPE_CHECKING:
+    from gearbridge.records import WaitingJob
+
     from .peer import Peer
     from .schedule import Schedule
     from .settings import Settings
 
 
 class JobLifecycle:
-    """The queue with its journal. `durable` says whether background jobs must be stored before they exist."""
+    """The queue with its journal. `durable` says whether background jobs must be stored before they exist.
 
-    def __init__(self, settings: Settings, *, durable: bool) -> None:
+    `claimable` says that jobs can wait in the store's table, and be claimed from there.
+    """
+
+    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False) -> None:
         self.settings = settings
         self.durable = durable
         self.queue = JobQueue()
+        self.window = Window(self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable)
+        self.questions = Questions()
         self.journal = Journal()
         self.failures = Failures()
         self.deadlines = Deadlines()
@@ -40,10 +49,15 @@ class JobLifecycle:
         self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
         self.retiring = False  # what the store keeps is left to the next server
         self.stop_asked: str | None = None  # by an admin command: "now" or "gracefully"
-        self.wants_claim = False  # there is room for jobs enqueued by SQL where there was none
+        self.wants_claim = False  # there is room for jobs of the table where there was none, or jobs where none were
         self.unplanned: list[tuple[Job, Schedule]] = []  # their due time is found at the next tick
 
     # Into the queue: see admission.py.
+
+    def store(self, job: Job) -> None:
+        """A job of this queue is to be stored."""
+        self.window.enter(job)
+        self.journal.put(job, beyond=job.beyond)
 
     def make_ready(self, function: Function, job: Job) -> None:
         """A job is to be worked on, now or when it is due."""
@@ -67,6 +81,7 @@ class JobLifecycle:
         `ending` is what the store is told, if that is not just to forget it.
         """
         if job.background and self.durable:
+            self.window.leave(job)
             self.journal.end(ending or Drop(job.handle))
         if job.worker is not None:
             job.worker.jobs.pop(job.handle, None)
@@ -77,7 +92,7 @@ class JobLifecycle:
         self.queue.remove(job)
         if job.background and job.unique_key:
             self.finished.remember(job)
-        if isinstance(job, EnqueuedJob) and self.queue.functions[job.function].claimed == CLAIM_AGAIN:
+        if job.claimed and makes_room(self.queue.functions[job.function], job.priority):
             self.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
@@ -90,6 +105,17 @@ class JobLifecycle:
         tell(job, response(commands.WORK_FAIL, job.handle))
         self.queue.functions[job.function].cancelled += 1
         self.finish(job)
+
+    def cancel_beyond(self, job: WaitingJob) -> None:
+        """End a job that waits in the table, and that nobody claims from now on."""
+        self.window.cancelled.add(job.handle)
+        self.journal.end(Drop(job.handle))
+        function = self.queue.functions.get(job.function)
+        line = LATER if job.due else job.priority
+        if function is not None and function.beyond[line] and not job.handle.startswith(ENQUEUED):
+            function.total -= 1
+            function.cancelled += 1
+            self.queue.count_beyond(function, line, -1)
 
     def abandon(self, job: Job) -> None:
         """End a job that nobody waits for any more."""

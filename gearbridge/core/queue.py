@@ -2,7 +2,8 @@
 
 Rules of this file:
 1. A job's state changes here and nowhere else, along `jobs.TRANSITIONS`.
-2. A job that is not GONE is in `jobs`, in its function's `total`, and under its coalescing key if it has one.
+2. A job that is not GONE is in `jobs`, in its function's `total`, and under its coalescing key if it has one. What
+   waits beyond the window is in `total` alone, and counted in `beyond`.
 3. Order is by priority over all functions of a worker, then functions take turns, then first come first served.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from .jobs import GONE, QUEUED, RUNNING, STORING, EnqueuedJob, Function, Job
+from .jobs import GONE, QUEUED, RUNNING, STORING, Function, Job, ReturnedJob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,8 @@ class JobQueue:
     def __init__(self) -> None:
         self.jobs: dict[bytes, Job] = {}  # by handle
         self.functions: dict[bytes, Function] = {}
+        self.beyond = 0  # jobs of all functions that wait beyond the window, or are on their way there
+        self.returned = 0  # jobs of all functions that did, and are in memory now
         self._due: list[tuple[int, int, Job]] = []  # heap of jobs whose time has not come
         self._serial = 0  # keeps jobs due in the same second in order
         self._forget_at = FORGET_AT
@@ -72,6 +75,28 @@ class JobQueue:
             function.uniques[key] = job
         function.total += 1
         function.added += 1
+
+    def take_back(self, function: Function, job: ReturnedJob, *, counted: bool) -> None:
+        """Take in a job that waited beyond the window; `counted` says that it is in the function's counts already."""
+        self.add(function, job, None)
+        job.in_line = not job.due
+        if job.in_line:
+            function.returned[job.priority] += 1
+            self.returned += 1
+        if counted:
+            function.added -= 1
+            function.total -= 1
+            self.count_beyond(function, job.line, -1)
+
+    def count_beyond(self, function: Function, line: int, count: int) -> None:
+        """So many more wait beyond the window, in one of the function's lines."""
+        function.beyond[line] += count
+        self.beyond += count
+
+    def let_go(self, job: Job) -> None:
+        """STORING to GONE, but the job lives: it waits beyond the window."""
+        job.state = GONE
+        del self.jobs[job.handle]
 
     def make_ready(self, function: Function, job: Job) -> bool:
         """STORING to QUEUED. True when a worker may take it now; False when it waits for its due time."""
@@ -138,8 +163,13 @@ class JobQueue:
         job.state = GONE
         job.worker = None
         function.total -= 1
-        if isinstance(job, EnqueuedJob):
-            function.claimed -= 1
+        if job.claimed:
+            function.claimed[job.priority] -= 1
+            if job.in_line:
+                function.returned[job.priority] -= 1
+                self.returned -= 1
+        elif job.beyond:
+            self.count_beyond(function, job.line, -1)
         del self.jobs[job.handle]
         key = coalescing_key(job.unique_key, job.payload)
         if key is not None and function.uniques.get(key) is job:

@@ -22,6 +22,8 @@ class Settings:
     exceptions: every connection gets WORK_EXCEPTION without asking for it.
     allow_shutdown: the admin command `shutdown` is there.
     admin_from: the networks from which admin commands that change something are taken; None is from everywhere.
+    window_jobs, window_bytes: how many stored jobs of each priority are kept in memory, and how much of their
+        payloads; 0 is no limit.
     version: what the admin command `version` answers.
     process_id: what the admin command `getpid` answers.
     log_level: what the admin command `verbose` answers.
@@ -34,6 +36,8 @@ class Settings:
     exceptions: bool = False
     allow_shutdown: bool = False
     admin_from: tuple[Network, ...] | None = None
+    window_jobs: int = 0
+    window_bytes: int = 0
     version: str = "gearbridge"
     process_id: int = 0
     log_level: str = "INFO"

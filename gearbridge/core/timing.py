@@ -11,7 +11,7 @@ from bisect import bisect_left
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .jobs import GONE, QUEUED, RUNNING, STORING, EnqueuedJob, Job
+from .jobs import GONE, QUEUED, RUNNING, STORING, EnqueuedJob, Job, ReturnedJob
 
 if TYPE_CHECKING:
     from .jobs import Function
@@ -118,12 +118,29 @@ class TimedEnqueuedJob(_Timed, EnqueuedJob):
         super().__init__(*job)
 
 
+class TimedReturnedJob(_Timed, ReturnedJob):
+    """A job that waited beyond the window and that is a sample. It waits from the claim on."""
+
+    def __init__(self, queue: JobQueue, timing: Timing, weight: int, *job: Any) -> None:
+        self.watch(queue, timing, weight)
+        super().__init__(*job)
+
+
 def sample(queue: JobQueue, function: Function, kind: type[Job]) -> Any:
     """What makes the next job of this function, a sample: called as the class `kind` is."""
-    timing = function.timing
-    if timing is None:
-        timing = function.timing = Timing()
+    timing = _timing_of(function)
     stride = timing.next_stride(queue.now)
     function.sample_at = function.added + stride
     timed = TimedEnqueuedJob if kind is EnqueuedJob else TimedJob
     return partial(timed, queue, timing, stride)
+
+
+def sample_of_many(queue: JobQueue, function: Function, weight: int) -> Any:
+    """What makes a job that stands for so many that came back together: called as ReturnedJob is."""
+    return partial(TimedReturnedJob, queue, _timing_of(function), weight)
+
+
+def _timing_of(function: Function) -> Timing:
+    if function.timing is None:
+        function.timing = Timing()
+    return function.timing

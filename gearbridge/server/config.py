@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from gearbridge.errors import ConfigurationError
+from gearbridge.records import ENQUEUED
 from gearbridge.wire.parser import MAX_PACKET
 
 #: Gearman's registered port.
@@ -21,6 +23,8 @@ class ServerConfig:
     store_patience: seconds that a background submit waits for a store that cannot be reached, before it is refused.
     keep_done, keep_failed: days for which the store keeps what SQL enqueued when it is finished: with its result, where
         that was asked for, and where it failed for good; -1 is for ever.
+    window, window_bytes: how many background jobs of each priority are kept in memory, and how much of their payloads,
+        where the store is a job table; those beyond wait there until workers come to them. 0 is no limit.
     node: this server's name, part of every handle; the host's name by default.
     job_handle_prefix: what handles begin with, instead of "H:" and the node.
     job_retries: after how many lost workers a job fails; -1 is never.
@@ -54,6 +58,8 @@ class ServerConfig:
     store_patience: float = 10.0
     keep_done: float = 7.0
     keep_failed: float = 30.0
+    window: int = 100_000
+    window_bytes: int = 128 * 1024 * 1024
     node: str = ""
     job_handle_prefix: str = ""
     job_retries: int = -1
@@ -83,6 +89,11 @@ class ServerConfig:
         return self.max_outbox or 2 * self.max_packet
 
     def prefix(self) -> str:
-        """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them."""
+        """What every handle begins with. Gearman's libraries hold 63 bytes, and the number needs up to 17 of them.
+
+        Raises ConfigurationError where SQL's handles begin so.
+        """
         prefix = self.job_handle_prefix or f"H:{self.node or os.uname().nodename}"
+        if f"{prefix}:".encode("ascii", "replace").startswith(ENQUEUED):
+            raise ConfigurationError("handles that begin with S: are those of jobs that SQL enqueued; choose another")
         return prefix.encode("ascii", "replace").decode().replace(" ", "_")[:45]

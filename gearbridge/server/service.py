@@ -16,7 +16,7 @@ from gearbridge.stores.registry import store_for
 
 from . import notify
 from .claimer import Claimer, EngineClaimant
-from .committer import Committer
+from .commits import Commits
 from .door import Door
 from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
@@ -31,21 +31,18 @@ from .tls import server_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from socket import socket
 
-    from gearbridge.records import Operation, Put, StoredJob
-    from gearbridge.stores.base import ClaimableStore, Store
+    from gearbridge.stores.base import Store, WindowedStore
 
+    from .committer import Committer
     from .config import ServerConfig
     from .connection import Connection
 
     Beside = Callable[["Service"], AbstractAsyncContextManager[Any]]
 
 _log = logging.getLogger(__name__)
-
-#: How many of the handles and functions that an event concerns are logged as its fields.
-LOGGED_HANDLES = 10
 
 
 def nothing(_service: Service) -> AbstractAsyncContextManager[None]:
@@ -82,17 +79,16 @@ class Service:
         self.max_packet = config.max_packet
         self.max_outbox = config.outbox_limit()
         self.flooded = Seldom(_log)
-        self.engine = Engine(settings_of(config), durable=store.abilities.durable)
+        abilities = store.abilities
+        self.engine = Engine(settings_of(config), durable=abilities.durable, claimable=abilities.claimable)
         self._lifecycle = self.engine.lifecycle  # what every flush looks at, without a call for each
         self._store = store
         self._ready = ready
         self._beside = beside
-        self._committer = Committer(store, self._applied, config.store_patience)
+        self._commits = Commits(self.engine, store, config.store_patience, config.max_journal, self.flush)
         self._claimer: Claimer | None = None
         self._retention: Retention | None = None
-        self._committing = False
         self._connections: dict[Connection, None] = {}
-        self._paused: list[Connection] = []
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._entrance = Entrance(config, self, tls)
@@ -113,12 +109,12 @@ class Service:
             self._loop.add_signal_handler(number, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
-        self._committer.start()
+        self._commits.start(self._loop)
         if self._store.abilities.claimable:
-            store = cast("ClaimableStore", self._store)
-            self._claimer = Claimer(EngineClaimant(self.engine), self._committer, store, self.flush)
+            store = cast("WindowedStore", self._store)
+            self._claimer = Claimer(EngineClaimant(self.engine), self.committer, store, self.flush)
             self._claimer.start()
-            self._retention = Retention(self._committer, store, self.config.keep_done, self.config.keep_failed)
+            self._retention = Retention(self.committer, store, self.config.keep_done, self.config.keep_failed)
             self._retention.start()
         try:
             await self._entrance.open(sockets)
@@ -156,7 +152,7 @@ class Service:
     @property
     def committer(self) -> Committer:
         """Who writes to the store, and knows how that goes."""
-        return self._committer
+        return self._commits.committer
 
     @property
     def retiring(self) -> bool:
@@ -194,15 +190,8 @@ class Service:
                 self._postponed.add(dirty)
         if lifecycle.wants_claim and self._claimer is not None:
             self._claimer.wake()
-        journal = lifecycle.journal
-        if journal.size:
-            if journal and not self._committing:
-                # Not at once: what other sockets of this round of the loop have to say joins the same group.
-                self._committing = True
-                self._loop.call_soon(self._commit)
-            if journal.size > self.config.max_journal and source is not None:
-                source.pause("journal")
-                self._paused.append(source)
+        if lifecycle.journal.size or lifecycle.questions:
+            self._commits.see_to(source)
         if lifecycle.stop_asked is not None:
             self._stop_as_asked()
         if self._retiring and self.engine.is_idle():
@@ -217,28 +206,6 @@ class Service:
             self.stop()
         else:
             self.stop_gracefully()
-
-    # Commit groups.
-
-    def _commit(self) -> None:
-        self._committer.apply(self.engine.journal.take_group())
-
-    def _applied(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
-        self._loop.call_soon_threadsafe(self._committed, group, errors)
-
-    def _committed(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
-        if errors:
-            _log_refused([cast("Put", group[index]).job for index in errors], next(iter(errors.values())))
-        self.engine.queue.now = time.monotonic()
-        self.engine.committed(group, errors)
-        self._committing = bool(self.engine.journal)
-        if self._committing:
-            self._commit()
-        if self._paused and self.engine.journal.size <= self.config.max_journal:
-            paused, self._paused = self._paused, []
-            for connection in paused:
-                connection.resume("journal")
-        self.flush()
 
     # Time.
 
@@ -264,6 +231,10 @@ class Service:
             count = self.engine.restore(self._store.replay())
         if count:
             _log.info("jobs back from the store: %d", count)
+        if self._store.abilities.claimable:
+            count = self.engine.restore_backlog(cast("WindowedStore", self._store).backlog())
+            if count:
+                _log.info("jobs that wait in the store, beyond the window in memory: %d", count)
 
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets) + (" (TLS)" if self.config.ssl_certificate else "")
@@ -284,7 +255,7 @@ class Service:
             await self._claimer.stop()
         if self._retention is not None:
             await self._retention.stop()
-        await self._until(lambda: not self._committing)
+        await self._until(lambda: not self._commits.under_way)
         self._postponed.write()
         for connection in list(self._connections):
             connection.transport.close()
@@ -295,18 +266,11 @@ class Service:
             for connection in list(self._connections):
                 connection.transport.abort()
         # Jobs of workers that left went back to the queue, one attempt older, and that is written too.
-        await self._until(lambda: not self._connections and not self._committing)
-        self._committer.stop()
+        await self._until(lambda: not self._connections and not self._commits.under_way)
+        self.committer.stop()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that only a flush can have changed."""
         while not condition():
             self._flushed = asyncio.Event()
             await self._flushed.wait()
-
-
-def _log_refused(jobs: Sequence[StoredJob], why: str) -> None:
-    handles = [job.handle.decode("ascii", "backslashreplace") for job in jobs[:LOGGED_HANDLES]]
-    functions = sorted({job.function.decode("utf-8", "backslashreplace") for job in jobs})[:LOGGED_HANDLES]
-    extra = {"handles": handles, "functions": functions}
-    _log.error("%d background jobs were refused: %s", len(jobs), why, extra=extra)

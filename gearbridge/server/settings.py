@@ -30,6 +30,8 @@ def settings_of(config: ServerConfig) -> Settings:
         exceptions=config.exceptions,
         allow_shutdown=config.allow_shutdown,
         admin_from=networks(config.admin_from),
+        window_jobs=config.window,
+        window_bytes=config.window_bytes,
         version=f"gearbridge-{__version__}",
         process_id=os.getpid(),
         log_level=logging.getLevelName(logging.getLogger().getEffectiveLevel()),

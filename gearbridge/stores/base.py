@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import ClaimedJob, Operation, StoredJob
+    from gearbridge.records import Backlog, ClaimedJob, Operation, StoredJob, WaitingJob
 
 
 class Abilities(NamedTuple):
@@ -75,6 +75,16 @@ class ClaimableStore(Store, Protocol):
 
     def doorbell(self) -> Doorbell:
         """A new doorbell of this table, on a connection of its own."""
+
+
+class WindowedStore(ClaimableStore, Protocol):
+    """A claimable store that keeps what is beyond a server's window: a Put that says so waits until it is claimed."""
+
+    def backlog(self) -> list[Backlog]:
+        """How many jobs wait that came over a socket, by function, priority and whether they are due later."""
+
+    def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
+        """Those of these jobs that wait, in hand or not, by handle."""
 
 
 class Doorbell(Protocol):

@@ -42,8 +42,8 @@ class BulkTableStore(TableStore):
         return Abilities(durable=True, transactional=True, claimable=True)
 
     @abstractmethod
-    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
-        """Statements that insert rows, and change nothing where a handle is there already."""
+    def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
+        """Statements that insert rows in this state, and change nothing where a handle is there already."""
 
     @abstractmethod
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
@@ -80,8 +80,8 @@ class BulkTableStore(TableStore):
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         statements: list[Statement] = []
         for steps in group:
-            if steps.puts:
-                statements.extend(self._inserts(list(steps.puts.values())))
+            for state, puts in steps.inserts():
+                statements.extend(self._inserts(list(puts.values()), state))
             if steps.attempts:
                 statements.extend(self._updates(steps.attempts))
             if steps.settled:

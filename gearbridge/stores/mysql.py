@@ -17,7 +17,7 @@ from gearbridge.errors import StoreError, StoreInUse
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS, SETTLED
-from .schema import MYSQL_SLOT, WAITING, job
+from .schema import KEPT, MYSQL_SLOT, WAITING, job
 from .statements import Waiting, waiting
 from .table import IN_USE
 from .watch import Questions, Session
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROW = "(" + ", ".join(["%s"] * len(COLUMNS)) + ")"
+_ROW = {state: "(" + ", ".join(["%s"] * len(COLUMNS)) + f", {state})" for state in (KEPT, WAITING)}
 #: Handles per DELETE.
 _SIZES = (1000, 100, 10, 1)
 #: Bytes of payload after which a statement takes no further row.
@@ -42,7 +42,7 @@ _OVERHEAD = 32_768
 #: Seconds to connect, and until a server that does not answer counts as gone.
 _TIMEOUTS = {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30}
 
-_INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) VALUES "
+_INSERT_HEAD = f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) VALUES "
 _INSERT_TAIL = " ON DUPLICATE KEY UPDATE handle = handle"  # INSERT IGNORE would also ignore data that does not fit
 _UPDATE = f"UPDATE {job.name} SET attempts = %s, numerator = NULL, denominator = NULL WHERE handle = %s"
 _SETTLE = settle_statement("%s")
@@ -85,23 +85,23 @@ class MySQLStore(BulkTableStore):
         # Escaping may double a payload that is nothing but quotes and backslashes.
         self._max_payload = max(0, (packet - _OVERHEAD) // 2)
 
-    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+    def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
         values: list[object] = []
         size = 0
         for row in rows:
             payload = len(row[4])
             self._demand_room(row[4], "payload")
             if values and size + payload + _OVERHEAD // 16 > self._statement_size():
-                yield self._insert_of(values)
+                yield self._insert_of(values, state)
                 values, size = [], 0
             values.extend(row)
             size += payload + _OVERHEAD // 16
         if values:
-            yield self._insert_of(values)
+            yield self._insert_of(values, state)
 
-    def _insert_of(self, values: list[object]) -> Statement:
+    def _insert_of(self, values: list[object], state: int) -> Statement:
         count = len(values) // len(COLUMNS)
-        return _INSERT_HEAD + ", ".join([_ROW] * count) + _INSERT_TAIL, values
+        return _INSERT_HEAD + ", ".join([_ROW[state]] * count) + _INSERT_TAIL, values
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         for handle, count in attempts.items():

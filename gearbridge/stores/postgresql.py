@@ -19,7 +19,7 @@ from .bulk import CLAIMED_ROWS, BulkTableStore
 from .doorbell import END_BACKEND, PostgreSQLDoorbell
 from .postgresql_lone import LoneJobs
 from .rows import COLUMNS, SETTLED
-from .schema import WAITING, job, metadata
+from .schema import KEPT, WAITING, job, metadata
 from .table import IN_USE
 from .watch import Questions, Session
 
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # Names as text, numbers in their own width: psycopg sends arrays in binary.
-_INSERT = (
-    f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) "
-    "SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::int2[], %b::bytea[], %b::int8[], %b::int4[], "
-    "%b::text[]) ON CONFLICT (handle) DO NOTHING"
-)
+_INSERT = {
+    state: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) "
+    f"SELECT *, {state} FROM unnest(%b::text[], %b::text[], %b::text[], %b::int2[], %b::bytea[], %b::int8[], "
+    "%b::int4[], %b::text[]) ON CONFLICT (handle) DO NOTHING"
+    for state in (KEPT, WAITING)
+}
 _UPDATE = (
     f"UPDATE {job.name} SET attempts = changed.attempts, numerator = NULL, denominator = NULL "
     "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
@@ -161,8 +162,8 @@ class PostgreSQLStore(BulkTableStore):
         if not self._lone.write(raw.pgconn, group):
             super()._write(connection, group)
 
-    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
-        yield _INSERT, [list(column) for column in zip(*rows, strict=True)]
+    def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
+        yield _INSERT[state], [list(column) for column in zip(*rows, strict=True)]
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         yield _UPDATE, [list(attempts), list(attempts.values())]

@@ -10,15 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .rows import COLUMNS
-from .schema import job
+from .schema import KEPT, WAITING, job
 
 if TYPE_CHECKING:
     from .rows import Row, Steps
 
-_PUT, _DROP = b"gearbridge_put", b"gearbridge_drop"
+_PUT = {KEPT: b"gearbridge_put", WAITING: b"gearbridge_put_beyond"}
+_DROP = b"gearbridge_drop"
+_VALUES = ", ".join(f"${number + 1}" for number in range(len(COLUMNS)))
 _STATEMENTS = {
-    _PUT: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}) "
-    f"VALUES ({', '.join(f'${number + 1}' for number in range(len(COLUMNS)))}) ON CONFLICT (handle) DO NOTHING",
+    **{
+        name: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) VALUES ({_VALUES}, {state}) "
+        "ON CONFLICT (handle) DO NOTHING"
+        for state, name in _PUT.items()
+    },
     _DROP: f"DELETE FROM {job.name} WHERE handle = $1",
 }
 #: libpq's formats of a row's values: the payload is binary, all else text.
@@ -41,14 +46,15 @@ class LoneJobs:
         if len(group) != 1:
             return False
         steps = group[0]
-        if steps.attempts or steps.settled or len(steps.puts) + len(steps.drops) != 1:
+        if steps.attempts or steps.settled or len(steps.puts) + len(steps.beyond) + len(steps.drops) != 1:
             return False
         if self._prepared is not connection:
             if not all(_is_done(connection.prepare(name, text.encode())) for name, text in _STATEMENTS.items()):
                 return False
             self._prepared = connection
-        for row in steps.puts.values():
-            return _is_done(connection.exec_prepared(_PUT, _values_of(row), _FORMATS))
+        for state, puts in steps.inserts():
+            (row,) = puts.values()
+            return _is_done(connection.exec_prepared(_PUT[state], _values_of(row), _FORMATS))
         return _is_done(connection.exec_prepared(_DROP, [handle.encode() for handle in steps.drops]))
 
 

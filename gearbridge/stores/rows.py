@@ -9,7 +9,7 @@ from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Re
 
 from .backoff import pause_before
 from .names import from_text, to_text
-from .schema import DONE, FAILED
+from .schema import DONE, FAILED, KEPT, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +100,7 @@ def _error(text: str) -> str:
 
 
 class Steps:
-    """A group sorted into rows to insert, attempts to set, claimed jobs to settle and handles to delete, in that order.
+    """A group sorted: rows to insert, attempts to set, claimed jobs to settle and handles to delete, in that order.
 
     Only the order of operations on one handle has a meaning. A handle that is put again after it was dropped begins
     new steps, so it ends as the group says.
@@ -108,9 +108,17 @@ class Steps:
 
     def __init__(self) -> None:
         self.puts: dict[str, Row] = {}
+        self.beyond: dict[str, Row] = {}
         self.attempts: dict[str, int] = {}
         self.settled: dict[str, Settlement] = {}
         self.drops: dict[str, None] = {}
+
+    def inserts(self) -> Iterator[tuple[int, dict[str, Row]]]:
+        """The rows to insert, by their state."""
+        if self.puts:
+            yield KEPT, self.puts
+        if self.beyond:
+            yield WAITING, self.beyond
 
     @classmethod
     def of(cls, group: Sequence[Operation], now: int) -> Iterator[Steps]:
@@ -122,7 +130,7 @@ class Steps:
                 if handle in steps.drops:
                     yield steps
                     steps = cls()
-                steps.puts.setdefault(handle, row_of(operation.job, handle))
+                (steps.beyond if operation.beyond else steps.puts).setdefault(handle, row_of(operation.job, handle))
             elif isinstance(operation, Drop):
                 steps.drops[operation.handle.decode()] = None
             elif isinstance(operation, Update):

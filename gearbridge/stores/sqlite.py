@@ -18,7 +18,7 @@ from gearbridge.errors import ConfigurationError, StoreInUse
 
 from .bulk import BulkTableStore, chunks, settle_statement
 from .rows import COLUMNS
-from .schema import job
+from .schema import KEPT, WAITING, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 
 #: Rows per statement, largest first: few different texts, so that SQLite's compiled statements are used again.
 _SIZES = (512, 64, 8, 1)
-_ROW = "(" + ", ".join("?" * len(COLUMNS)) + ")"
+_ROW = "(" + ", ".join("?" * len(COLUMNS)) + ", {})"
 #: How long another writer of the file is waited for, in milliseconds.
 _BUSY_TIMEOUT = 10_000
 
 _INSERT = {
-    size: f"INSERT OR IGNORE INTO {job.name} ({', '.join(COLUMNS)}) VALUES " + ", ".join([_ROW] * size)
+    (size, state): f"INSERT OR IGNORE INTO {job.name} ({', '.join(COLUMNS)}, state) VALUES "
+    + ", ".join([_ROW.format(state)] * size)
     for size in _SIZES
+    for state in (KEPT, WAITING)
 }
 _UPDATE = f"UPDATE {job.name} SET attempts = ?, numerator = NULL, denominator = NULL WHERE handle = ?"
 _SETTLE = settle_statement("?")
@@ -70,9 +72,9 @@ class SQLiteStore(BulkTableStore):
         event.listen(engine, "connect", _set_up)
         return engine
 
-    def _inserts(self, rows: list[Row]) -> Iterator[Statement]:
+    def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
         for chunk in chunks(rows, _SIZES):
-            yield _INSERT[len(chunk)], [value for row in chunk for value in row]
+            yield _INSERT[len(chunk), state], [value for row in chunk for value in row]
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         for handle, count in attempts.items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, text
+
+from gearbridge.records import ENQUEUED
 
 from .rows import CLAIM_COLUMNS, COLUMNS
 from .schema import KEPT, WAITING, job
@@ -62,4 +64,17 @@ CLAIM = (
     select(*(job.c[name] for name in CLAIM_COLUMNS), job.c.id)
     .where(job.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(job.c.id)
+)
+_PREFIX = ENQUEUED.decode()
+_is_later = (job.c.due > 0).label("is_later")
+#: What waits and came over a socket. The range, not LIKE, is what every database compares byte by byte.
+BACKLOG = (
+    select(job.c.function, job.c.priority, _is_later, func.count())
+    .where(
+        job.c.state == WAITING, or_(job.c.handle < _PREFIX, job.c.handle >= _PREFIX[:-1] + chr(ord(_PREFIX[-1]) + 1))
+    )
+    .group_by(job.c.function, job.c.priority, _is_later)
+)
+FIND = select(job.c.handle, job.c.function, job.c.priority, job.c.due).where(
+    job.c.handle.in_(bindparam("handles", expanding=True)), job.c.state == WAITING
 )

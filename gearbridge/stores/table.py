@@ -6,27 +6,29 @@ driver can do better has a subclass of `BulkTableStore` (bulk.py).
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import ConfigurationError, StoreError, StoreInUse, StoreUnavailable
+from gearbridge.errors import ConfigurationError, StoreError, StoreInUse
+from gearbridge.records import Backlog, WaitingJob
 
 from .base import Abilities
-from .broken import discard, reason
+from .broken import reason
+from .connected import ConnectedStore
 from .doorbell import Polling
 from .held import Held
 from .names import from_text, to_text
 from .rows import COLUMNS, SETTLED, Steps, claimed_of, job_of
 from .schema import DONE, FAILED, WAITING, job
 from .statements import (
+    BACKLOG,
     CLAIM,
     CLAIM_AHEAD,
     CLAIM_ROWS,
+    FIND,
     FINISHED,
     NEXT_FUNCTION,
     PRUNE,
@@ -36,9 +38,9 @@ from .statements import (
     waiting,
 )
 from .upgrade import create_or_upgrade
-from .watch import Watch
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import URL
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from gearbridge.records import ClaimedJob, Operation, StoredJob
 
     from .base import Doorbell
-    from .watch import Questions, Session
+    from .rows import Row
 
 #: What is said to a server or bridge whose table another one has.
 IN_USE = "the job table is in use by another gearbridge server or bridge; give each server its own database"
@@ -55,22 +57,15 @@ IN_USE = "the job table is in use by another gearbridge server or bridge; give e
 _LONGEST_PAUSE = 0.25
 
 
-class TableStore:
+class TableStore(ConnectedStore):
     """The job table on any database that SQLAlchemy speaks to. The next call makes a broken connection anew."""
-
-    #: How to ask about our session, where the database is at the other end of a network.
-    questions: ClassVar[Questions | None] = None
 
     #: How to find what to claim of a function.
     waiting: ClassVar[Waiting] = waiting(job.c.function == bindparam("of_function"))
 
     def __init__(self, url: URL) -> None:
-        self._url = url
-        self._engine: Engine | None = None
-        self._connection: Connection | None = None
-        self._opened = False
+        super().__init__(url)
         self._held = Held()
-        self._watch: Watch | None = None
 
     @property
     def abilities(self) -> Abilities:
@@ -80,9 +75,7 @@ class TableStore:
     def open(self) -> None:
         """Connect, and create the tables or check their version."""
         try:
-            self._engine = self._create_engine(self._url)
-            if self.questions is not None:
-                self._watch = Watch(self.questions, self._engine.connect)
+            self._prepare()
             connection = self._connected()
             with self._transaction(connection):
                 self._place(connection)
@@ -154,6 +147,26 @@ class TableStore:
             with connection.begin():
                 return [from_text(name) for name in sorted(self._functions(connection))]
 
+    def backlog(self) -> list[Backlog]:
+        """What waits and came over a socket, counted by walking over all that waits."""
+        with self._errors_told(), self._connected().begin():
+            rows = self._connected().execute(BACKLOG).all()
+        return [Backlog(from_text(name), priority, bool(later), count) for name, priority, later, count in rows]
+
+    def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
+        """Those that wait, looked for by handle."""
+        found: dict[bytes, WaitingJob] = {}
+        # What is no handle at all may be anything, and is no text.
+        names = [handle.decode() for handle in handles if handle.isascii() and b"\0" not in handle]
+        with self._errors_told(), self._watched():
+            connection = self._connected()
+            with connection.begin():
+                for start in range(0, len(names), CLAIM_ROWS):
+                    rows = connection.execute(FIND, {"handles": names[start : start + CLAIM_ROWS]})
+                    for handle, name, priority, due in rows:
+                        found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due)
+        return found
+
     def doorbell(self) -> Doorbell:
         """Most databases cannot ring."""
         return Polling(_LONGEST_PAUSE)
@@ -162,18 +175,9 @@ class TableStore:
         """Disconnect."""
         self._opened = False
         self._held = Held()
-        self._disconnect()
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        self._dispose()
 
     # What a database may do in its own way.
-
-    def _create_engine(self, url: URL) -> Engine:
-        return create_engine(url, poolclass=NullPool)
 
     def _transaction(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
         """A block that is done whole or not at all, tables included, where the database can."""
@@ -182,14 +186,11 @@ class TableStore:
     def _place(self, connection: Connection) -> None:
         """Make sure that there is a place for the tables."""
 
-    def _take(self, connection: Connection) -> None:
-        """Make sure that no other server keeps its jobs in this table; called for every new connection."""
-
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         with connection.begin():
             for steps in group:
-                if steps.puts:
-                    self._insert(connection, steps)
+                for state, puts in steps.inserts():
+                    self._insert(connection, state, puts)
                 if steps.attempts:
                     connection.execute(
                         job.update()
@@ -227,75 +228,10 @@ class TableStore:
                 found.add(name)
         return found
 
-    def _session(self, raw: Any) -> Session:
-        """Which session this connection of the driver's is; asked for where there are `questions`."""
-        raise NotImplementedError
-
-    def _is_unavailable(self, error: Exception) -> bool:
-        """Whether the database, not this group, is what is wrong, though the connection lives."""
-        return False
-
     # Inside.
 
-    def _watched(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self._watch is None else self._watch.over()
-
-    def _insert(self, connection: Connection, steps: Steps) -> None:
-        present = set(connection.execute(select(job.c.handle).where(job.c.handle.in_(list(steps.puts)))).scalars())
-        fresh = [dict(zip(COLUMNS, row, strict=True)) for handle, row in steps.puts.items() if handle not in present]
+    def _insert(self, connection: Connection, state: int, puts: Mapping[str, Row]) -> None:
+        present = set(connection.execute(select(job.c.handle).where(job.c.handle.in_(list(puts)))).scalars())
+        fresh = [dict(zip(COLUMNS, row, strict=True)) for handle, row in puts.items() if handle not in present]
         if fresh:
-            connection.execute(job.insert(), fresh)
-
-    def _connected(self) -> Connection:
-        if self._engine is None:
-            raise StoreError("the store is not open")
-        if self._connection is None:
-            try:
-                self._connection = self._engine.connect()
-                if self._watch is not None:
-                    self._watch.connected(self._session(self._connection.connection.dbapi_connection))
-                if self._opened:
-                    with self._connection.begin():
-                        self._take(self._connection)
-            except SQLAlchemyError as error:
-                self._disconnect()
-                raise StoreUnavailable(reason(error)) from error
-            except StoreError:
-                self._disconnect()
-                raise
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._watch is not None:
-            self._watch.connected(None)
-        connection, self._connection = self._connection, None
-        discard(connection)
-
-    @contextlib.contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        """Turn what drivers raise into StoreError, and a broken connection into StoreUnavailable."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except Exception as error:
-            cause = getattr(error, "orig", None) or error
-            if not isinstance(error, SQLAlchemyError) and not self._is_driver_error(error):
-                raise
-            if self._is_broken(cause):
-                self._disconnect()
-                raise StoreUnavailable(reason(error)) from error
-            raise StoreError(reason(error)) from error
-
-    def _is_driver_error(self, error: Exception) -> bool:
-        return self._engine is not None and isinstance(error, self._engine.dialect.loaded_dbapi.Error)
-
-    def _is_broken(self, cause: Any) -> bool:
-        assert self._engine is not None
-        if self._connection is not None and self._connection.invalidated:
-            return True  # SQLAlchemy saw it first, in a claim; to ask for the driver's connection would make a new one
-        raw = self._connection.connection.dbapi_connection if self._connection is not None else None
-        return self._engine.dialect.is_disconnect(cause, raw, None) or self._is_unavailable(cause)
-
-    def _shown_url(self) -> str:
-        return self._url.render_as_string(hide_password=True)
+            connection.execute(job.insert().values(state=state), fresh)

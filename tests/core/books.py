@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from gearbridge.core.jobs import QUEUED, RUNNING, STORING
-from gearbridge.records import Drop, Put
+from gearbridge.records import Put
 
 from .conversation import Speaker, Talk
+from .table import Table
 
 
 class Books:
     """The engine, its peers, and what the store would hold."""
 
-    def __init__(self, *, durable: bool) -> None:
-        self.talk = Talk(durable=durable, job_retries=3)
+    def __init__(self, *, durable: bool, window: int = 0) -> None:
+        self.talk = Talk(durable=durable, claimable=window > 0, window_jobs=window, job_retries=3)
+        self.table = Table()
         self.peers = [self.talk.connect() for _ in range(4)]
         self.group: object = None
-        self.stored: set[bytes] = set()
         self.now = 0
 
     def step(self, kind: object, what: Any) -> None:
@@ -34,6 +35,8 @@ class Books:
         elif kind == "leave":
             self.peers[what].leave()
             self.peers[what] = self.talk.connect()
+        elif kind == "claim":
+            self.table.claim_for(self.talk)
         elif kind in {"begin", "commit"}:
             if self.group is None and self.talk.engine.journal:
                 self.group = self.talk.begin_commit()
@@ -60,13 +63,9 @@ class Books:
         group, self.group = self.group, None
         assert isinstance(group, list)
         errors = {0: "refused"} if refuse and isinstance(group[0], Put) else {}
-        for index, operation in enumerate(group):
-            if isinstance(operation, Put) and index not in errors:
-                assert operation.job.handle not in self.stored
-                self.stored.add(operation.job.handle)
-            elif isinstance(operation, Drop):
-                self.stored.discard(operation.handle)
+        self.table.apply(operation for index, operation in enumerate(group) if index not in errors)
         self.talk.end_commit(group, errors)
+        self.table.answer(self.talk)
 
     def check(self) -> None:
         queue = self.talk.engine.lifecycle.queue
@@ -79,12 +78,23 @@ class Books:
             assert job.background or job.clients or job.state == RUNNING, "nobody waits for it"
         for function in queue.functions.values():
             mine = [job for job in queue.jobs.values() if job.function == function.name]
-            assert function.total == len(mine)
+            beyond = sum(function.beyond)
+            assert all(count >= 0 for count in (*function.beyond, *function.claimed))
+            assert function.total == len([job for job in mine if not job.beyond]) + beyond
+            assert sum(function.returned) == sum(job.in_line for job in mine)
+            assert sum(function.claimed) == sum(job.claimed for job in mine)
             assert function.completed >= 0
             assert function.running == sum(job.state == RUNNING for job in mine)
             assert set(function.uniques.values()) <= set(mine)
             assert set(function.sleepers) <= set(function.workers) <= live
             assert all(count >= 0 for count in function.ghosts)
+        assert queue.beyond == sum(sum(function.beyond) for function in queue.functions.values())
+        window = self.talk.engine.lifecycle.window
+        if self.talk.engine.lifecycle.durable:
+            unplanned = [job for job, _ in self.talk.engine.lifecycle.unplanned]
+            in_memory = [job for job in queue.jobs.values() if job.background and job not in unplanned]
+            assert sum(window.jobs) == len(in_memory)
+            assert sum(window.bytes) == sum(len(job.payload) for job in in_memory)
         for peer in live:
             assert all(queue.jobs.get(handle) is job for handle, job in peer.jobs.items())
             assert all(queue.jobs.get(handle) is job for handle, job in peer.awaited.items())
@@ -94,12 +104,14 @@ class Books:
         if self.talk.engine.wants_tick:
             self.talk.tick()  # as a shell does: a scheduled job is stored once the time is known
         self._end(refuse=False)
-        while self.talk.engine.journal:
+        while self.talk.engine.journal or self.talk.engine.lifecycle.questions:
             self.group = self.talk.begin_commit()
             self._end(refuse=False)
         self.check()
         queue = self.talk.engine.lifecycle.queue
-        assert self.stored == {handle for handle, job in queue.jobs.items() if job.background}
+        in_memory = {handle for handle, job in queue.jobs.items() if job.background}
+        assert self.table.kept.keys() | self.table.held == in_memory
+        assert queue.beyond == len(self.table.beyond.keys() - self.table.held)
         assert not any(job.state == STORING for job in queue.jobs.values())
         assert not any(peer.held for peer in self.talk.engine.peers), "every promised reply was given"
         assert self.talk.engine.journal.size == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gearbridge.core.engine import Engine
 from gearbridge.core.settings import Settings
@@ -21,9 +21,11 @@ Reply = tuple[str, ...]
 class Talk:
     """An engine and the connections to it."""
 
-    def __init__(self, *, durable: bool = False, handle_prefix: str = "H:test", **settings: object) -> None:
-        told = Settings(handle_prefix=handle_prefix, **settings)  # type: ignore[arg-type]
-        self.engine = Engine(told, durable=durable)
+    def __init__(
+        self, *, durable: bool = False, claimable: bool = False, handle_prefix: str = "H:test", **settings: Any
+    ) -> None:
+        told = Settings(handle_prefix=handle_prefix, **settings)
+        self.engine = Engine(told, durable=durable, claimable=claimable)
         self._numbers = 0
 
     def connect(self) -> Speaker:

@@ -55,7 +55,8 @@ STEPS = st.lists(
     | st.tuples(st.just("commit"), st.just(1))
     | st.tuples(st.just("begin"), st.just(0))
     | st.tuples(st.just("end"), st.integers(0, 9))  # of a commit; now and then the first job of it is refused
-    | st.tuples(st.just("tick"), st.integers(0, 100)),
+    | st.tuples(st.just("tick"), st.integers(0, 100))
+    | st.tuples(st.just("claim"), st.just(0)),
     min_size=30,
     max_size=100,
 )
@@ -65,6 +66,16 @@ STEPS = st.lists(
 @given(STEPS)
 def test_the_books_stay_true_over_a_durable_store(steps: list[tuple[object, object]]) -> None:
     books = Books(durable=True)
+    for kind, what in steps:
+        books.step(kind, what)
+        books.check()
+    books.finish()
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_the_books_stay_true_where_the_queue_is_deeper_than_memory(steps: list[tuple[object, object]]) -> None:
+    books = Books(durable=True, window=1)
     for kind, what in steps:
         books.step(kind, what)
         books.check()
