@@ -51,13 +51,16 @@ def measure(folder: Path, url: str) -> dict[str, float]:
     server = GearbridgeServer(folder, "--store", url)
     begin = time.perf_counter()
     with server:
-        figures = {"start": time.perf_counter() - begin}
-        load = ("--jobs", str(_LOAD), "--connections=4", "--in-flight=100", "--workers=16", "--json")
-        output = subprocess.run(
-            [GEARBRIDGE, "bench", "--servers", server.address, *load], check=True, stdout=subprocess.PIPE
-        ).stdout
-        figures.update({phase: one["rate"] for phase, one in json.loads(output).items()})
-    return figures
+        return {"start": time.perf_counter() - begin, **rates_of_a_load(server)}
+
+
+def rates_of_a_load(server: GearbridgeServer) -> dict[str, float]:
+    """Put a load on a server: how many jobs a second went in, and out."""
+    load = ("--jobs", str(_LOAD), "--connections=4", "--in-flight=100", "--workers=16", "--json")
+    output = subprocess.run(
+        [GEARBRIDGE, "bench", "--servers", server.address, *load], check=True, stdout=subprocess.PIPE
+    ).stdout
+    return {phase: one["rate"] for phase, one in json.loads(output).items()}
 
 
 @click.command()
