@@ -49,6 +49,7 @@ PURE = [
     "wire/*.py",
     "core/*.py",
     "bridge/relay.py",
+    "bridge/tally.py",
     "client/choice.py",
     "client/requests.py",
     "client/session.py",

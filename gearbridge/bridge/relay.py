@@ -14,20 +14,24 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from gearbridge.client.session import BACKGROUND, FOREGROUND, number, read_status
 from gearbridge.core.jobs import EnqueuedJob
 from gearbridge.core.journal import Journal
-from gearbridge.records import Drop, Failed
+from gearbridge.records import Drop, Failed, Retry
 from gearbridge.wire import commands as c
+
+from .tally import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gearbridge.records import ClaimedJob, Operation
+
+    from .tally import Tally
 
 #: Seconds until a job is submitted again that the job server had no room for.
 AFTER_REFUSAL = 1.0
@@ -38,12 +42,13 @@ _FAILED = "the job server says that the job failed"
 
 
 class Flight(EnqueuedJob):
-    """A job in the bridge's hand. `followed` says that its end is waited for."""
+    """A job in the bridge's hand. `followed` says that its end is waited for; `tally` is its function's."""
 
-    __slots__ = ("asked", "followed", "job_server_handle")
+    __slots__ = ("asked", "followed", "job_server_handle", "tally")
 
-    def __init__(self, claimed: ClaimedJob, *, follow: bool) -> None:
+    def __init__(self, claimed: ClaimedJob, tally: Tally, *, follow: bool) -> None:
         super().__init__(claimed, claimed.function)
+        self.tally = tally
         # An equal unique key makes one job of two until it is finished, so whoever has one is told when that is.
         self.followed = follow or self.keep_result or self.max_attempts > 1 or bool(self.unique_key)
         self.job_server_handle = b""  # while the job server has it, and it is followed
@@ -71,6 +76,7 @@ class Relay:
 
     def __init__(self, window: int, max_packet: int, *, follow: bool = False) -> None:
         self.journal = Journal()
+        self.tallies = Tallies()
         self.wants_claim = False  # there is room where there was none
         self.refusal = ""  # why the job server refused the last job that it refused, until it takes one
         self._window = window
@@ -80,7 +86,6 @@ class Relay:
         self._retiring = False
         self._stopping = False
         self._jobs: dict[bytes, Flight] = {}  # all in hand, by handle
-        self._counts: Counter[bytes] = Counter()  # of them, by function
         self._ready: deque[Flight] = deque()
         self._out: dict[Flight, None] = {}  # those that the job server was sent, in that order
         self._later: list[tuple[float, int, Flight]] = []  # a heap, by the second at which each is due
@@ -97,19 +102,27 @@ class Relay:
         self.wants_claim = False
         if not self._linked or self._retiring:
             return None
-        return {name: self._window - count if count <= self._window // 2 else 0 for name, count in self._counts.items()}
+        return {
+            name: self._window - tally.in_hand if tally.in_hand <= self._window // 2 else 0
+            for name, tally in self.tallies.functions.items()
+            if tally.in_hand
+        }
 
     def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
         """Take what was claimed in hand. Call `tick` then, for what is to wait."""
         for job in jobs:
             if job.handle in self._jobs:
                 continue
-            flight = Flight(job, follow=self._follow)
+            tally = self.tallies.of(job.function)
+            tally.claimed += 1
+            tally.in_hand += 1
+            flight = Flight(job, tally, follow=self._follow)
             self._jobs[flight.handle] = flight
-            self._counts[flight.function] += 1
             size = sum(map(len, flight.arguments)) + 2
             if size > self._max_packet:
-                self._end(flight, Failed(flight.handle, None, f"its packet of {size} bytes is over the bridge's limit"))
+                self._ended(
+                    flight, Failed(flight.handle, None, f"its packet of {size} bytes is over the bridge's limit")
+                )
             elif flight.due:
                 self._wait(flight, flight.due)
             else:
@@ -135,6 +148,7 @@ class Relay:
         self._linked = False
         for flight in self._out:
             flight.begin_anew()
+            flight.tally.resubmitted += 1
         self._ready.extendleft(reversed(self._out))
         self._out.clear()
 
@@ -155,13 +169,14 @@ class Relay:
             if flight.followed:
                 flight.job_server_handle = args[0]
             else:
+                flight.tally.handed_over += 1
                 self._end(flight, Drop(flight.handle))
         elif command == c.WORK_COMPLETE:
-            self._end(flight, flight.completed(args[1]))
+            self._ended(flight, flight.completed(args[1]))
         elif command == c.WORK_FAIL:
-            self._end(flight, flight.failed(_FAILED))
+            self._ended(flight, flight.failed(_FAILED))
         elif command == c.WORK_EXCEPTION:
-            self._end(flight, flight.failed(args[1].decode("utf-8", "backslashreplace")))
+            self._ended(flight, flight.failed(args[1].decode("utf-8", "backslashreplace")))
         elif command == c.WORK_STATUS:
             flight.numerator, flight.denominator = number(args[1]), number(args[2])
             self.journal.progress(flight)
@@ -190,7 +205,7 @@ class Relay:
         """Claim nothing more, and leave to the next bridge what is not to be submitted yet."""
         self._retiring = True
         for _, _, flight in self._later:
-            del self._jobs[flight.handle]
+            self._leave(flight)
         self._later.clear()
 
     def stop(self) -> None:
@@ -204,6 +219,11 @@ class Relay:
         return any(not flight.job_server_handle for flight in self._out)
 
     @property
+    def in_hand(self) -> tuple[int, int, int]:
+        """How many jobs wait for their time, for the link, and for what the job server says of them."""
+        return len(self._later), len(self._ready), len(self._out)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is in hand."""
         return not self._jobs
@@ -214,16 +234,18 @@ class Relay:
         if args[0] == flight.job_server_handle and not read_status(args).known:
             del self._out[flight]
             flight.begin_anew()
+            flight.tally.resubmitted += 1
             self._ready.append(flight)
 
     def _refused(self, flight: Flight, args: Sequence[bytes]) -> None:
         self.refusal = b": ".join(args).decode("utf-8", "backslashreplace")
         if args[0] in _FOR_GOOD:
-            self._end(flight, Failed(flight.handle, None, f"the job server refused it: {self.refusal}"))
+            self._ended(flight, Failed(flight.handle, None, f"the job server refused it: {self.refusal}"))
             return
+        flight.tally.refused += 1
         del self._out[flight]
         if self._retiring:
-            del self._jobs[flight.handle]
+            self._leave(flight)
         else:
             self._wait(flight, self._wall + AFTER_REFUSAL)
 
@@ -231,13 +253,25 @@ class Relay:
         self._serial += 1
         heappush(self._later, (due, self._serial, flight))
 
+    def _ended(self, flight: Flight, ending: Operation) -> None:
+        """It was followed to its end, or can have none."""
+        tally = flight.tally
+        if isinstance(ending, Failed):
+            tally.failed += 1
+        elif isinstance(ending, Retry):
+            tally.retried += 1
+        else:
+            tally.completed += 1
+        self._end(flight, ending)
+
     def _end(self, flight: Flight, ending: Operation) -> None:
         self._out.pop(flight, None)
-        del self._jobs[flight.handle]
         self.journal.end(ending)
-        name = flight.function
-        self._counts[name] -= 1
-        if self._counts[name] == self._window // 2:
+        self._leave(flight)
+        if flight.tally.in_hand == self._window // 2:
             self.wants_claim = True
-        if not self._counts[name]:
-            del self._counts[name]
+
+    def _leave(self, flight: Flight) -> None:
+        """It is in hand no more."""
+        del self._jobs[flight.handle]
+        flight.tally.in_hand -= 1

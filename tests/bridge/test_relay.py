@@ -230,6 +230,9 @@ def play(seed: int) -> None:
             step()
     assert not history.table
     assert history.relay.idle
+    tally = history.relay.tallies.of(b"f")
+    ended = tally.handed_over + tally.completed + tally.failed + tally.retried
+    assert (tally.in_hand, tally.claimed, ended) == (0, ended, sum(map(len, history.ends.values())))
     for ends in history.ends.values():
         *retries, last = ends
         assert all(isinstance(one, Retry) for one in retries)
