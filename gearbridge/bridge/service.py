@@ -1,4 +1,4 @@
-"""A running bridge, from top to bottom: take the table, link to a job server, relay, settle, let go."""
+"""A bridge that has the table, from top to bottom: link to a job server, claim, relay, settle, let go."""
 
 from __future__ import annotations
 
@@ -6,26 +6,19 @@ import asyncio
 import contextlib
 import logging
 import math
-import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConnectionLost
 from gearbridge.server.claimer import Claimer
 from gearbridge.server.committer import Committer
-from gearbridge.server.logs import reopen
-from gearbridge.server.looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory
 from gearbridge.stores.registry import shown
 from gearbridge.wire.commands import OPTION_ONCE
 
-from .link import JobServers
 from .relay import Relay
-from .standby import Standby
 from .table import BridgedTable
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
 
     from gearbridge.client.session import Reply
@@ -33,7 +26,7 @@ if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore
 
     from .config import BridgeConfig
-    from .link import JobServerLink
+    from .link import JobServerLink, JobServers
 
 _log = logging.getLogger(__name__)
 
@@ -46,33 +39,16 @@ _ASK = 5.0
 CLOSE_TIMEOUT = 2.0
 
 
-def run(config: BridgeConfig, ready: Callable[[str], None]) -> None:
-    """Move jobs until SIGTERM or SIGINT, or after SIGUSR1 until those in hand have ended.
-
-    `ready` is called each time the bridge has the table, with a line that says what goes where. Raises
-    ConfigurationError when it cannot start as told. While another bridge or server has the table it stands by.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    standby = Standby(config.database)
-    stopped = False
-    while not stopped:
-        with standby.table() as store:
-            if store is None:
-                return
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                stopped = runner.run(Bridge(config, store).serve(ready, standby.stopped))
-
-
 class Bridge:
     """The shell around one relay, for as long as it has the table."""
 
-    def __init__(self, config: BridgeConfig, store: ClaimableStore) -> None:
+    def __init__(self, config: BridgeConfig, store: ClaimableStore, servers: JobServers) -> None:
         self._config = config
         window = config.jobs_in_hand()
         self.relay = Relay(window, config.max_packet, follow=config.follow)
         self._table = BridgedTable(store, config.functions, window, self._taken_away)
         self._committer = Committer(self._table, self._applied, math.inf)
-        self._servers = JobServers(config.servers)
+        self._servers = servers
         self._claimer: Claimer
         self._link: JobServerLink | None = None
         self._committing = False
@@ -84,18 +60,9 @@ class Bridge:
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
 
-    async def serve(self, ready: Callable[[str], None], stopped: threading.Event) -> bool:
-        """Relay until told to stop: True; or until another server or bridge has the table: False.
-
-        `stopped` is set by a signal that came before this could hear it.
-        """
+    async def serve(self, ready: Callable[[str], None]) -> None:
+        """Relay until told to stop, or until another server or bridge has the table."""
         self._loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            self._loop.add_signal_handler(number, self._stop.set)
-        if stopped.is_set():
-            self._stop.set()
-        self._loop.add_signal_handler(signal.SIGHUP, reopen)
-        self._loop.add_signal_handler(GRACEFUL_SIGNAL, self._retire)
         self._committer.start()
         self._claimer = Claimer(self.relay, self._committer, self._table, self.flush)
         self._claimer.start()
@@ -105,7 +72,18 @@ class Bridge:
             await self._stop.wait()
         finally:
             await self._drain(tasks)
-        return self._has_table
+
+    def stop(self) -> None:
+        """End soon: settle what is acknowledged. The rest stays in the table."""
+        self._stop.set()
+
+    def retire(self) -> None:
+        """Claim nothing more; end when the jobs in hand have ended."""
+        if not self._retiring:
+            self._retiring = True
+            _log.info("stopping when the jobs in hand have ended")
+            self.relay.retire()
+        self.flush()
 
     def flush(self) -> None:
         """Send what is ready, and give the table what gathered."""
@@ -210,13 +188,6 @@ class Bridge:
         which = "jobs" if config.functions == ("*",) else f"jobs of {', '.join(config.functions)}"
         kept = "; each is followed to its end" if config.follow else ""
         return f"gearbridge bridge takes {which} from {shown(config.database)} to {', '.join(config.servers)}{kept}"
-
-    def _retire(self) -> None:
-        if not self._retiring:
-            self._retiring = True
-            _log.info("stopping when the jobs in hand have ended")
-            self.relay.retire()
-        self.flush()
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         """Claim and submit nothing more, settle what the job server acknowledges now; the rest stays in the table."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConfig
-from gearbridge.bridge.service import run
+from gearbridge.bridge.daemon import run
 from gearbridge.cli.options import servers_option
 from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError

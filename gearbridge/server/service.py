@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def nothing(_service: Service) -> AbstractAsyncContextManager[None]:
-    """Nothing runs beside the server."""
+def nothing(_service: object) -> AbstractAsyncContextManager[None]:
+    """Nothing runs beside the server, or the bridge."""
     return nullcontext()
 
 

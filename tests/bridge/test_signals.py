@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TOLD_WHILE_TAKING = """
 import os, signal, sys
 from gearbridge.bridge.config import BridgeConfig
-from gearbridge.bridge.service import run
+from gearbridge.bridge.daemon import run
 from gearbridge.stores.sqlite import SQLiteStore
 
 take = SQLiteStore.open
