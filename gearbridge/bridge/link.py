@@ -21,6 +21,7 @@ from .relay import Flight
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gearbridge.client.connection import Address
     from gearbridge.client.session import Reply
 
 _log = logging.getLogger(__name__)
@@ -106,6 +107,10 @@ class JobServers:
                 _log.error("%s; trying again and again", self._choice.unreachable())
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def troubles(self) -> list[tuple[Address, str | None]]:
+        """Each server, and why it could not be reached when it was last tried."""
+        return [(address, self._choice.trouble(address)) for address in self._choice.addresses]
 
     async def _try_all(self) -> JobServerLink | None:
         now = asyncio.get_running_loop().time

@@ -21,6 +21,7 @@ from .table import BridgedTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gearbridge.client.connection import Address
     from gearbridge.client.session import Reply
     from gearbridge.records import Operation
     from gearbridge.stores.base import ClaimableStore
@@ -84,6 +85,25 @@ class Bridge:
             _log.info("stopping when the jobs in hand have ended")
             self.relay.retire()
         self.flush()
+
+    # What watchers ask of the bridge.
+
+    @property
+    def committer(self) -> Committer:
+        """Who writes to the table."""
+        return self._committer
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the database cannot be reached; None while it can."""
+        return self._committer.trouble or self._claimer.trouble
+
+    @property
+    def job_server(self) -> Address | None:
+        """The job server that it is linked to."""
+        return None if self._link is None else self._link.address
+
+    # What is to be done now.
 
     def flush(self) -> None:
         """Send what is ready, and give the table what gathered."""

@@ -8,6 +8,8 @@ import click
 
 from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConfig
 from gearbridge.bridge.daemon import run
+from gearbridge.cli.beside import beside_bridge
+from gearbridge.cli.http import http_config, http_options
 from gearbridge.cli.options import servers_option
 from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
@@ -62,6 +64,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     default="INFO",
     help="What is logged: this and what is graver.",
 )
+@http_options
 def command(pid_file: Path | None, log_file: str, verbose: str, window: int | None, **options: Any) -> None:
     """Take what gman_enqueue put into a database to a job server that does not use it as its store, gearmand too.
 
@@ -79,6 +82,7 @@ def command(pid_file: Path | None, log_file: str, verbose: str, window: int | No
     Examples:
       gearbridge bridge --database postgresql:///shop --servers jobs1,jobs2
       gearbridge bridge --database mysql://me@db/shop --functions 'mail_*,resize' --follow
+      gearbridge bridge --database postgresql:///shop --http 127.0.0.1:8081    with a dashboard in the browser
 
     \b
     Exit status:
@@ -86,9 +90,10 @@ def command(pid_file: Path | None, log_file: str, verbose: str, window: int | No
       1  the database cannot be used so
       2  wrong usage
     """
+    http = http_config(options)
     try:
         logs.start(verbose.upper(), log_file)
     except OSError as error:
         raise ConfigurationError(f"the log file {log_file} cannot be opened: {error.strerror}") from error
     with pid_file_at(pid_file):
-        run(BridgeConfig(window=window or 0, **options), announce)
+        run(BridgeConfig(window=window or 0, **options), announce, beside_bridge(http, announce))

@@ -33,7 +33,7 @@ def http_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--http-token",
                 metavar="TOKEN",
                 help="What --http asks for: a bearer token, or a browser's password. Others may see it on the command "
-                "line; better as GEARBRIDGE_SERVER_HTTP_TOKEN, or in a file.",
+                "line; better in the variable of this option, or in a file.",
             ),
             click.option("--http-token-file", type=file, metavar="FILE", help="A file that holds the token."),
             click.option(

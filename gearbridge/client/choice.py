@@ -46,7 +46,11 @@ class ServerChoice:
         """Count a server as well again."""
         self._dead.pop(address, None)
 
+    def trouble(self, address: Address) -> str | None:
+        """Why this server could not be reached when it was last tried; None where it could, or was not tried."""
+        return self._dead[address][1] if address in self._dead else None
+
     def unreachable(self) -> ServersUnreachable:
         """Make the exception that names each server and why; call it when all have failed."""
-        reasons = ", ".join(f"{address} ({self._dead[address][1]})" for address in self.addresses)
+        reasons = ", ".join(f"{address} ({self.trouble(address)})" for address in self.addresses)
         return ServersUnreachable(f"no job server can be reached: {reasons}")

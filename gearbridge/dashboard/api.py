@@ -16,6 +16,7 @@ from starlette.routing import Route
 from gearbridge.errors import ServerError
 from gearbridge.version import __version__
 
+from .answers import MOST_ROWS, number, page, store_told
 from .board import PAUSE, SORTS, Board
 from .seen import Submission
 from .text import octets, shown
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from .seen import Ended, FailureSeen, FunctionSeen, JobSeen, WorkerSeen
 
-#: Most rows of a kind in one answer.
-MOST_ROWS = 500
 #: Largest body taken, in bytes.
 MOST_BODY = 64 * 1024 * 1024
 #: Seconds that a foreground job is waited for when the request does not say, and at most.
@@ -65,10 +64,10 @@ class Api:
         return JSONResponse(self._functions(request))
 
     async def workers(self, request: Request) -> JSONResponse:
-        return JSONResponse(self._workers(_number(request, "limit", 100, MOST_ROWS)))
+        return JSONResponse(self._workers(number(request, "limit", 100, MOST_ROWS)))
 
     async def failures(self, request: Request) -> JSONResponse:
-        return JSONResponse(self._failures(_number(request, "limit", 50, MOST_ROWS)))
+        return JSONResponse(self._failures(number(request, "limit", 50, MOST_ROWS)))
 
     async def dashboard(self, request: Request) -> JSONResponse:
         """All that the page shows, of one moment."""
@@ -122,9 +121,6 @@ class Api:
     # What several routes answer.
 
     def _overview(self) -> dict[str, Any]:
-        store = self._seen.store()
-        groups = sum(store.group_seconds.counts)
-        operations = sum(store.group_sizes.counts) and store.group_sizes.total
         return {
             "kind": self._seen.kind,
             "version": __version__,
@@ -135,27 +131,17 @@ class Api:
             **self._board.totals()._asdict(),
             "throughput": self._board.throughput(),
             "step": PAUSE,
-            "store": {
-                "where": store.where,
-                "durable": store.durable,
-                "trouble": store.trouble,
-                "waiting_bytes": store.waiting_bytes,
-                "unwritten_ends": store.kept,
-                "groups": groups,
-                "mean_group": operations / groups if groups else None,
-                "mean_seconds": store.group_seconds.total / groups if groups else None,
-            },
+            "store": store_told(self._seen.store()),
         }
 
     def _functions(self, request: Request) -> dict[str, Any]:
         sort = request.query_params.get("sort", "waiting")
         if sort not in SORTS:
             raise HTTPException(400, f"sort is one of {', '.join(SORTS)}")
-        limit = _number(request, "limit", 50, MOST_ROWS)
-        offset = _number(request, "offset", 0, 10_000_000)
-        page = self._board.page(request.query_params.get("search", ""), sort, limit, offset)
-        rows = [self._function(one) for one in page.functions]
-        return {"total": page.total, "matching": page.matching, "offset": offset, "rows": rows}
+        search, limit, offset = page(request)
+        found = self._board.page(search, sort, limit, offset)
+        rows = [self._function(one) for one in found.functions]
+        return {"total": found.total, "matching": found.matching, "offset": offset, "rows": rows}
 
     def _function(self, one: FunctionSeen) -> dict[str, Any]:
         waiting, completed = self._board.sparks(one.name)
@@ -224,13 +210,6 @@ def _submission(body: bytes) -> tuple[Submission, bool, float]:
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise HTTPException(400, f"not a job as JSON: {error}") from error
     return job, bool(background), wait
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise HTTPException(400, f"{name} is a number from 0 to {most}")
-    return min(int(text), most) if text else default
 
 
 def _ended(ended: Ended) -> dict[str, Any]:

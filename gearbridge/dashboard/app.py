@@ -1,8 +1,9 @@
-"""The application: health, metrics, the API and the page, behind the rules of access."""
+"""Health, metrics, the API and the page, of a job server or a bridge. Whoever serves them guards them."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import metrics
-from .access import Access
+from . import bridge_metrics, metrics
 from .api import Api
+from .bridge_api import BridgeApi
+from .exposition import render
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -22,42 +24,65 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from .board import Board
+    from .bridge_view import BridgeView
+    from .exposition import Figures
 
-_PAGE = Path(__file__).with_name("page")
-#: What the page is made of, by path, and each one's type. Read at once: the server may become another user later.
-_FILES = {
-    "/": ((_PAGE / "index.html").read_bytes(), "text/html"),
-    "/style.css": ((_PAGE / "style.css").read_bytes(), "text/css"),
-    "/board.js": ((_PAGE / "board.js").read_bytes(), "text/javascript"),
-    "/draw.js": ((_PAGE / "draw.js").read_bytes(), "text/javascript"),
-}
+_FOLDER = Path(__file__).with_name("page")
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
-def application(board: Board, token: str | None = None, hosts: Iterable[str] = ()) -> ASGIApp:
-    """What is served on --http. `hosts` are names of this machine; see access.py for `token`."""
+def _page(body: str, script: str) -> dict[str, tuple[bytes, str]]:
+    """What a page is made of, by path, and each one's type."""
+    html = (_FOLDER / "head.html").read_bytes() + (_FOLDER / body).read_bytes()
+    files = {f"/{name}": _FOLDER / name for name in (script, "watch.js", "draw.js", "style.css")}
+    return {
+        "/": (html, "text/html"),
+        **{path: (file.read_bytes(), _TYPES[file.suffix]) for path, file in files.items()},
+    }
 
+
+# Read at once: the server may become another user later.
+_SERVER_PAGE = _page("server.html", "board.js")
+_BRIDGE_PAGE = _page("bridge.html", "bridge.js")
+
+
+def server_application(board: Board) -> ASGIApp:
+    """What a job server shows."""
+    figures = partial(metrics.read, board.seen)
+    return _application(board.seen.not_ready, figures, Api(board).routes(), _SERVER_PAGE)
+
+
+def bridge_application(view: BridgeView) -> ASGIApp:
+    """What a bridge shows."""
+    figures = partial(bridge_metrics.read, view)
+    return _application(view.not_ready, figures, BridgeApi(view).routes(), _BRIDGE_PAGE)
+
+
+def _application(
+    not_ready: Callable[[], str | None],
+    figures: Callable[[], Figures],
+    api: Iterable[Route],
+    page: dict[str, tuple[bytes, str]],
+) -> ASGIApp:
     async def health(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readiness(_request: Request) -> Response:
-        why = board.seen.not_ready()
         # Why not is for those who have the token: it may name the database.
-        return PlainTextResponse("ok\n") if why is None else PlainTextResponse("not ready\n", 503)
+        return PlainTextResponse("ok\n") if not_ready() is None else PlainTextResponse("not ready\n", 503)
 
     async def scrape(request: Request) -> Response:
-        figures = metrics.read(board.seen)
-        text, kind = await asyncio.to_thread(metrics.render, figures, request.headers.get("accept", ""))
+        text, kind = await asyncio.to_thread(render, figures(), request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": kind})
 
     routes = [
         Route("/healthz", health),
         Route("/readyz", readiness),
         Route("/metrics", scrape),
-        *Api(board).routes(),
-        *(Route(path, _file(content, kind)) for path, (content, kind) in _FILES.items()),
+        *api,
+        *(Route(path, _file(content, kind)) for path, (content, kind) in page.items()),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _told})
-    return Access(app, token, hosts)
+    return Starlette(routes=routes, exception_handlers={HTTPException: _told})
 
 
 def _file(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:

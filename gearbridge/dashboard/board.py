@@ -6,6 +6,7 @@ However many functions and viewers there are, reading takes a small part of the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from .seen import FunctionSeen, Seen
 
@@ -67,11 +68,16 @@ class Board:
         self._history: dict[bytes, deque[tuple[int, int]]] = {}  # waiting, and completed so far
         self._throughput: deque[int] = deque(maxlen=POINTS)
 
-    async def remember(self) -> None:
-        """Add a point to every sparkline, for ever."""
-        while True:
-            self._add_point()
-            await asyncio.sleep(PAUSE)
+    @contextlib.asynccontextmanager
+    async def remembering(self) -> AsyncIterator[None]:
+        """Add a point to every sparkline, again and again, while the block runs."""
+        task = asyncio.create_task(self._remember())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     def functions(self) -> list[FunctionSeen]:
         """All functions, not older than a second or so."""
@@ -116,6 +122,11 @@ class Board:
         """Jobs completed a second by all functions, in each step."""
         points = list(self._throughput)
         return [max(0, b - a) / PAUSE for a, b in pairwise(points)]
+
+    async def _remember(self) -> None:
+        while True:
+            self._add_point()
+            await asyncio.sleep(PAUSE)
 
     def _add_point(self) -> None:
         history = self._history

@@ -1,4 +1,4 @@
-"""What can be seen, as plain values, and who shows it: the dashboard and the metrics know nothing else.
+"""What can be seen of a job server, as plain values, and who shows it: its dashboard and metrics know nothing else.
 
 Names and handles are bytes, as in Gearman; times are in seconds, moments in seconds since 1970.
 """
@@ -113,12 +113,12 @@ class Submission(NamedTuple):
 
 
 class Seen(Protocol):
-    """What a server or a bridge shows. All of it is called in the event loop, and none of it blocks.
+    """What a server shows. All of it is called in the event loop, and none of it blocks.
 
     Raises ServerError where the job server refuses what it is asked.
     """
 
-    #: "server" or "bridge".
+    #: What it is, in a word.
     kind: str
 
     def not_ready(self) -> str | None:

@@ -18,8 +18,6 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.server.listening import listen, shown
 
 from .access import Access, is_loopback
-from .app import application
-from .board import Board
 from .gearmand_routes import gearmand_application
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ class HttpConfig:
             raise ConfigurationError("--http-key and --http-client-ca need --http-certificate")
         if not self.token and not self.client_ca and not is_loopback(self.host):
             raise ConfigurationError(
-                f"--http on {self.host or 'all interfaces'} would let anyone see and cancel jobs: give "
+                f"--http on {self.host or 'all interfaces'} would be open to anyone: give "
                 "--http-token-file (or --http-token), or --http-client-ca, or listen on 127.0.0.1"
             )
 
@@ -81,26 +79,19 @@ class _Beside(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(seen: Seen, config: HttpConfig, announce: Callable[[str], None]) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the URL. `announce` gets a line that says where.
+async def served(app: ASGIApp, config: HttpConfig, announce: Callable[[str], None]) -> AsyncIterator[str]:
+    """Serve an application, guarded, while the block runs; gives the URL. `announce` gets a line that says where.
 
     Raises ConfigurationError when it cannot listen as told.
     """
     config.check()
-    board = Board(seen)
-    app = application(board, config.token, [name for name in (config.host, os.uname().nodename) if name])
+    guarded = Access(app, config.token, [name for name in (config.host, os.uname().nodename) if name])
     context = _tls(config)
     sockets = listen(config.host, config.port, 128)
     url = f"{'https' if context else 'http'}://{shown(sockets[0])}/"
     announce(f"gearbridge dashboard on {url}")
-    remembering = asyncio.create_task(board.remember())
-    try:
-        async with listening(app, sockets, context):
-            yield url
-    finally:
-        remembering.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await remembering
+    async with listening(guarded, sockets, context):
+        yield url
 
 
 @contextlib.asynccontextmanager

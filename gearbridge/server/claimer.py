@@ -64,11 +64,15 @@ class EngineClaimant:
 
 
 class Claimer:
-    """Keeps the claimant in jobs. `flush` is called after it was given some."""
+    """Keeps the claimant in jobs. `flush` is called after it was given some.
+
+    `trouble` says why the table could not be looked into when that was last tried, None where it could.
+    """
 
     def __init__(
         self, claimant: Claimant, committer: Committer, store: ClaimableStore, flush: Callable[[], None]
     ) -> None:
+        self.trouble: str | None = None
         self._claimant = claimant
         self._committer = committer
         self._store = store
@@ -81,7 +85,6 @@ class Claimer:
         self._found = 0  # looks in a row that found something
         self._missed = 0  # rings in a row for nothing
         self._pause = self._doorbell.first_pause
-        self._failing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -114,16 +117,16 @@ class Claimer:
             try:
                 await self._look(rooms)
             except StoreError as error:
-                if not self._failing:
+                if self.trouble is None:
                     _log.warning("jobs that SQL enqueued cannot be claimed now: %s", error)
-                self._failing, self._armed = True, False
+                self.trouble, self._armed = str(error), False
                 await self._rest(AFTER_FAILURE)
             except Exception:
                 # A doorbell must raise StoreError. Whatever else comes must not end the claiming for good.
                 _log.exception("claiming failed in an unexpected way")
                 await self._rest(AFTER_FAILURE)
             else:
-                self._failing = False
+                self.trouble = None
 
     async def _look(self, rooms: Mapping[bytes, int]) -> None:
         """Claim once; where nothing is to be had, see to it that we hear of the next job, and wait."""

@@ -38,7 +38,7 @@ def refusal(*options: str) -> str:
 @pytest.mark.parametrize("address", ["0.0.0.0:0", ":0", "[::]:0", "203.0.113.5:8080"])
 def test_nothing_is_opened_to_strangers_without_a_token(address: str) -> None:
     line = refusal("--http", address)
-    assert "would let anyone see and cancel jobs: give --http-token-file" in line
+    assert "would be open to anyone: give --http-token-file" in line
     certificate = refusal("--http", address, "--http-key", "/dev/null")
     assert "need --http-certificate" in certificate
 

@@ -1,45 +1,18 @@
-// The page: asks for all it shows every two seconds, while it is looked at.
+// The page of a job server.
 
-import { cell, count, line, perSecond, rows, size, span, text } from "./draw.js";
-
-const PAUSE = 2000;
-const LIMIT = 50;
-const at = (id) => document.getElementById(id);
-const asked = { search: "", sort: "waiting", offset: 0 };
-let paused = false;
-let timer = 0;
-let turn = 0; // of several answers under way only that of the last question is shown
-
-async function look() {
-  clearTimeout(timer);
-  const mine = ++turn;
-  try {
-    const query = new URLSearchParams({ ...asked, limit: LIMIT });
-    const answer = await fetch(`api/dashboard?${query}`);
-    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    const board = await answer.json();
-    if (mine === turn) show(board);
-  } catch (error) {
-    if (mine === turn) say(`no answer: ${error.message}`, "bad");
-  }
-  if (mine === turn && !paused && !document.hidden) timer = setTimeout(look, PAUSE);
-}
-
-function say(what, how) {
-  text(at("state"), what);
-  at("state").className = `state ${how}`;
-}
+import { cell, count, line, perSecond, rows, span, text } from "./draw.js";
+import { ask, at, look, showPlace, showState, showStore, watch } from "./watch.js";
 
 function show({ overview, functions, workers, failures }) {
-  say(overview.not_ready ?? "ready", overview.not_ready ? "bad" : "good");
-  text(at("about"), `${overview.kind} ${overview.version}, up ${span(overview.up)}`);
+  showState(overview, "ready");
   for (const name of ["waiting", "running", "completed", "failed", "connections"]) text(at(name), count(overview[name]));
   at("failed").classList.toggle("some-failed", overview.failed > 0);
   const throughput = overview.throughput;
   text(at("rate"), throughput.length ? perSecond(throughput.at(-1)) : "–");
   line(at("rate-line"), throughput);
-  text(at("store"), told(overview.store));
-  at("store").classList.toggle("warning", overview.store.trouble !== null);
+  const { store } = overview;
+  if (store.durable) showStore(store, [`Jobs are kept in ${store.where}`]);
+  else text(at("store"), "Jobs are kept in memory only: they end with this server.");
   const lonely = overview.idle_functions;
   at("lonely").hidden = lonely === 0;
   text(at("lonely"), `${count(lonely)} ${lonely === 1 ? "function has" : "functions have"} jobs and no worker.`);
@@ -47,18 +20,6 @@ function show({ overview, functions, workers, failures }) {
   showFailures(failures, overview.at);
   showWorkers(workers);
   document.title = overview.not_ready ? "not ready · gearbridge" : `${count(overview.waiting)} waiting · gearbridge`;
-}
-
-function told(store) {
-  if (!store.durable) return "Jobs are kept in memory only: they end with this server.";
-  const parts = [`Jobs are kept in ${store.where}`];
-  if (store.trouble) parts.push(`which cannot be reached: ${store.trouble}`);
-  else if (store.groups) {
-    parts.push(`${count(store.groups)} commits, of ${perSecond(store.mean_group)} operations and ${span(store.mean_seconds)} on average`);
-  }
-  if (store.waiting_bytes) parts.push(`${size(store.waiting_bytes)} wait for their commit`);
-  if (store.unwritten_ends) parts.push(`${count(store.unwritten_ends)} ends of jobs not written yet`);
-  return `${parts.join("; ")}.`;
 }
 
 function withLine(label) {
@@ -83,8 +44,8 @@ function functionRow() {
   return row;
 }
 
-function showFunctions({ rows: found, matching, total, offset }) {
-  rows(at("function-rows"), found, (one) => one.name, functionRow, (row, one) => {
+function showFunctions(functions) {
+  rows(at("function-rows"), functions.rows, (one) => one.name, functionRow, (row, one) => {
     const [name, waiting, oldest, running, workers, done, failed] = row.children;
     const { high, normal, low } = one.queued;
     const all = high + normal + low + one.later;
@@ -104,13 +65,7 @@ function showFunctions({ rows: found, matching, total, offset }) {
       element.classList.toggle("zero", number === 0);
     }
   });
-  at("no-functions").hidden = matching > 0;
-  text(at("no-functions"), total ? "No function has this in its name." : "No function is known yet: no job and no worker came.");
-  const last = offset + found.length;
-  text(at("place"), matching ? `${count(offset + 1)} to ${count(last)} of ${count(matching)}` : "");
-  at("previous").disabled = offset === 0;
-  at("next").disabled = last >= matching;
-  at("previous").parentElement.hidden = matching <= LIMIT && offset === 0;
+  showPlace(functions, "No function is known yet: no job and no worker came.");
 }
 
 function failureRow(one) {
@@ -179,21 +134,6 @@ function showWorkers({ rows: working, total }) {
   text(at("more-workers"), `and ${count(total - working.length)} more`);
 }
 
-function ask(change) {
-  Object.assign(asked, { offset: 0 }, change);
-  look();
-}
-
 at("failures").tabIndex = -1;
-at("find").addEventListener("submit", (event) => event.preventDefault());
-at("search").addEventListener("input", (event) => ask({ search: event.target.value }));
 at("sort").addEventListener("change", (event) => ask({ sort: event.target.value }));
-at("previous").addEventListener("click", () => ask({ offset: Math.max(0, asked.offset - LIMIT) }));
-at("next").addEventListener("click", () => ask({ offset: asked.offset + LIMIT }));
-at("pause").addEventListener("click", () => {
-  paused = !paused;
-  at("pause").setAttribute("aria-pressed", String(paused));
-  look();
-});
-document.addEventListener("visibilitychange", () => document.hidden || look());
-look();
+watch(show);

@@ -1,0 +1,98 @@
+"""What a bridge shows of itself. It reads the bridge's own figures; nothing is kept or counted here."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple
+
+from gearbridge.bridge.tally import Tally
+from gearbridge.stores.registry import shown as store_shown
+
+from .seen import StoreSeen
+
+if TYPE_CHECKING:
+    from gearbridge.bridge.daemon import Daemon
+
+
+class JobServerSeen(NamedTuple):
+    """A job server. `trouble`: why it could not be reached when it was last tried."""
+
+    server: str
+    connected: bool
+    trouble: str | None
+
+
+class InHandSeen(NamedTuple):
+    """How many jobs wait for their time, for a job server, and for what the job server says of them."""
+
+    later: int = 0
+    ready: int = 0
+    sent: int = 0
+
+
+class BridgeView:
+    """Called in the event loop; nothing of it blocks. Names are bytes, as in Gearman. Counts begin with the table."""
+
+    kind = "bridge"
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self.database = store_shown(daemon.config.database)
+        self.follow = daemon.config.follow
+
+    @property
+    def active(self) -> bool:
+        """Whether it has the table."""
+        return self._daemon.bridge is not None
+
+    def state(self) -> str:
+        """In two words at most."""
+        if self._daemon.stopping:
+            return "stopping"
+        if self.active:
+            return "working"
+        return "standing by" if self._daemon.standby.waits else "starting"
+
+    def not_ready(self) -> str | None:
+        """What is wrong; None where nothing is: to stand by is well."""
+        daemon, bridge = self._daemon, self._daemon.bridge
+        if daemon.stopping:
+            return "the bridge is stopping"
+        if bridge is None:
+            return daemon.standby.trouble if daemon.standby.waits else "the bridge is starting"
+        if bridge.trouble is not None:
+            return f"the database cannot be reached: {bridge.trouble}"
+        return None if bridge.job_server is not None else "no job server can be reached"
+
+    def servers(self) -> list[JobServerSeen]:
+        """The job servers, in the order in which jobs go to them."""
+        bridge = self._daemon.bridge
+        connected = None if bridge is None else bridge.job_server
+        return [
+            JobServerSeen(str(address), address == connected, trouble)
+            for address, trouble in self._daemon.servers.troubles()
+        ]
+
+    def functions(self) -> list[tuple[bytes, Tally]]:
+        """The functions, in the order in which they became known, and what was counted of each until now."""
+        bridge = self._daemon.bridge
+        return [] if bridge is None else [(name, copy(one)) for name, one in bridge.relay.tallies.functions.items()]
+
+    def forgotten(self) -> Tally:
+        """What was counted of functions that are not known any more."""
+        bridge = self._daemon.bridge
+        return Tally() if bridge is None else copy(bridge.relay.tallies.forgotten)
+
+    def in_hand(self) -> InHandSeen:
+        """The jobs in hand, by what they wait for."""
+        bridge = self._daemon.bridge
+        return InHandSeen() if bridge is None else InHandSeen(*bridge.relay.in_hand)
+
+    def store(self) -> StoreSeen | None:
+        """The database with the job table; None while somebody else has that."""
+        bridge = self._daemon.bridge
+        if bridge is None:
+            return None
+        committer, journal = bridge.committer, bridge.relay.journal
+        sizes, seconds = committer.sizes.copy(), committer.seconds.copy()
+        return StoreSeen(self.database, True, bridge.trouble, journal.size, committer.kept, sizes, seconds)
