@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gearbridge.server.retention import KEEP_DONE, KEEP_FAILED
 from gearbridge.wire.parser import MAX_PACKET
 
 #: Jobs of one function in hand at a time: jobs that are only handed over leave within milliseconds, those that are
@@ -19,6 +20,8 @@ class BridgeConfig:
     functions: patterns of shell style; jobs of other functions are left in the table.
     follow: follow every job to its end, not only those that have something to be written back.
     window: how many jobs of one function are in hand at a time; 0 is HAND_OVER_WINDOW, or FOLLOW_WINDOW with `follow`.
+    keep_done, keep_failed: days for which the table keeps what is finished: with its result, where that was asked for,
+        and where it failed for good; below 0 is for ever.
     max_packet: largest packet sent, in bytes; a job that needs a larger one has failed.
     """
 
@@ -27,6 +30,8 @@ class BridgeConfig:
     functions: tuple[str, ...] = ("*",)
     follow: bool = False
     window: int = 0
+    keep_done: float = KEEP_DONE
+    keep_failed: float = KEEP_FAILED
     max_packet: int = MAX_PACKET
 
     def jobs_in_hand(self) -> int:

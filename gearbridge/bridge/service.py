@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gearbridge.errors import ConnectionLost
 from gearbridge.server.claimer import Claimer
 from gearbridge.server.committer import Committer
+from gearbridge.server.retention import Retention
 from gearbridge.stores.registry import shown
 from gearbridge.wire.commands import OPTION_ONCE
 
@@ -51,6 +52,7 @@ class Bridge:
         self._committer = Committer(self._table, self._applied, math.inf)
         self._servers = servers
         self._claimer: Claimer
+        self._retention = Retention(self._committer, self._table, config.keep_done, config.keep_failed)
         self._link: JobServerLink | None = None
         self._committing = False
         self._timer: asyncio.TimerHandle | None = None
@@ -67,6 +69,7 @@ class Bridge:
         self._committer.start()
         self._claimer = Claimer(self.relay, self._committer, self._table, self.flush)
         self._claimer.start()
+        self._retention.start()
         tasks = [self._loop.create_task(work()) for work in (self._keep_linked, self._look_after)]
         ready(self._greeting())
         try:
@@ -213,6 +216,7 @@ class Bridge:
         """Claim and submit nothing more, settle what the job server acknowledges now; the rest stays in the table."""
         self.relay.stop()
         await self._claimer.stop()
+        await self._retention.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._until(lambda: self._link is None or not self.relay.unanswered)

@@ -10,6 +10,7 @@ from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConf
 from gearbridge.bridge.daemon import run
 from gearbridge.cli.beside import beside_bridge
 from gearbridge.cli.http import http_config, http_options
+from gearbridge.cli.keeping import keep_options
 from gearbridge.cli.options import servers_option
 from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
@@ -49,6 +50,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     metavar="N",
     help=f"Jobs of one function in hand at a time. [default: {HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
 )
+@keep_options
 @click.option(
     "--max-packet",
     type=click.IntRange(1024, 2**32 - 1),

@@ -19,6 +19,7 @@ from .gearmand.mapping import check, plan
 from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
 from .http import http_config, http_options
+from .keeping import keep_options
 from .running import announce
 
 if TYPE_CHECKING:
@@ -77,20 +78,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=_DEFAULTS.store_patience,
     help="How long a background submit waits for a store that cannot be reached, before it is refused.",
 )
-@click.option(
-    "--keep-done",
-    type=click.FloatRange(-1),
-    metavar="DAYS",
-    default=_DEFAULTS.keep_done,
-    help="How long jobs that SQL enqueued with keep_result stay in the store when they are done; -1 is for ever.",
-)
-@click.option(
-    "--keep-failed",
-    type=click.FloatRange(-1),
-    metavar="DAYS",
-    default=_DEFAULTS.keep_failed,
-    help="How long jobs that SQL enqueued stay in the store when they failed for good; -1 is for ever.",
-)
+@keep_options
 @click.option(
     "--window",
     type=click.IntRange(0),

@@ -9,6 +9,8 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.records import ENQUEUED
 from gearbridge.wire.parser import MAX_PACKET
 
+from .retention import KEEP_DONE, KEEP_FAILED
+
 #: Gearman's registered port.
 PORT = 4730
 
@@ -56,8 +58,8 @@ class ServerConfig:
     port: int = PORT
     store: str = "memory:"
     store_patience: float = 10.0
-    keep_done: float = 7.0
-    keep_failed: float = 30.0
+    keep_done: float = KEEP_DONE
+    keep_failed: float = KEEP_FAILED
     window: int = 100_000
     window_bytes: int = 128 * 1024 * 1024
     node: str = ""

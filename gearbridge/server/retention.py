@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Days for which finished jobs are kept where nothing else is said: those that are done, and those that failed.
+KEEP_DONE = 7.0
+KEEP_FAILED = 30.0
 #: Seconds between two looks, and until the next one where there was more than one look deletes.
 EVERY = 60.0
 SOON = 0.1

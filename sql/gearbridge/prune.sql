@@ -23,8 +23,8 @@ $function$;
 
 COMMENT ON FUNCTION gearbridge.prune(interval, text) IS
 $comment$Delete the finished jobs that have been kept for so long: those that are done, those that failed, or both (NULL). It
-returns how many. `gearbridge server` does so by itself (--keep-done, --keep-failed); this is for places where the job
-server keeps nothing in this database, with pg_cron for example.
+returns how many. `gearbridge server` and `bridge` do so (--keep-done, --keep-failed); this is for places where neither
+works from this table, with pg_cron for example.
 Raises 22004 for a NULL interval, 22023 for another state.
 
 Example: SELECT gearbridge.prune('30 days', 'failed');

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,12 @@ import pytest
 from gearbridge.stores.schema import DONE, FAILED
 from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
-from tests.stores.enqueueing import check_a_failing_job, enqueue, row_of
+from tests.stores.enqueueing import check_a_failing_job, check_that_finished_jobs_go, enqueue, row_of
 from tests.stores.place import DRIVERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gearbridge import Job
     from tests.fixtures.bridge import StartBridge
     from tests.fixtures.job_server import JobServer
@@ -163,3 +166,13 @@ def test_a_job_server_without_room_gets_the_job_later(
     with working(job_server.address, f=lambda job: done.append(job.unique_key)):
         wait_until(lambda: handles(place) == [])
         wait_until(lambda: sorted(done) == ["S:1", "S:2"])
+
+
+def test_finished_jobs_are_deleted_after_their_time(place: Place, start_bridge: StartBridge) -> None:
+    @contextmanager
+    def keeping(*options: str) -> Iterator[None]:
+        bridge = start_bridge(place.url, "127.0.0.1:1", *options)
+        yield
+        assert bridge.process.terminate() == 0
+
+    check_that_finished_jobs_go(place, keeping)

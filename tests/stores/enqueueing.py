@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
-from gearbridge.stores.schema import FAILED, WAITING, job
+from gearbridge.stores.schema import DONE, FAILED, WAITING, job
 from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from gearbridge import Job
 
     from .place import Place
@@ -63,3 +66,20 @@ def check_a_failing_job(place: Place, servers: str) -> None:
     assert (row["attempts"], len(times)) == (2, 2)
     assert "no disk" in row["error"]
     assert times[1] - times[0] >= 0.9  # a pause, in whole seconds
+
+
+def check_that_finished_jobs_go(place: Place, keeping: Callable[..., AbstractContextManager[object]]) -> None:
+    """What was kept long enough is deleted, and nothing else. `keeping` runs a server or a bridge with options."""
+    day, now = 86_400, int(time.time())
+    enqueue(
+        place,
+        *({"handle": f"S:old{number}", "state": DONE, "finished": now - 3 * day} for number in range(1500)),
+        {"handle": "S:done", "state": DONE, "finished": now - day},
+        {"handle": "S:failed", "state": FAILED, "finished": now - 3 * day},
+        {"handle": "S:long ago", "state": FAILED, "finished": now - 5 * day},
+        {"handle": "S:waiting"},
+    )
+    with keeping("--keep-done", "2", "--keep-failed", "4"):
+        wait_until(lambda: handles_in(place) == {"S:done", "S:failed", "S:waiting"})
+    with keeping("--keep-done", "-1", "--keep-failed", "0"):
+        wait_until(lambda: handles_in(place) == {"S:done", "S:waiting"})

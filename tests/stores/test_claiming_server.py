@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearbridge.stores.schema import DONE, FAILED
+from gearbridge.stores.schema import DONE
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
-from .enqueueing import check_a_failing_job, enqueue, handles_in, row_of
+from .enqueueing import check_a_failing_job, check_that_finished_jobs_go, enqueue, row_of
 from .place import DRIVERS
 
 if TYPE_CHECKING:
@@ -111,16 +111,4 @@ def test_finished_jobs_are_deleted_after_their_time(place: Place, tmp_path: Path
     store = place.store()
     store.open()
     store.close()
-    day, now = 86_400, int(time.time())
-    enqueue(
-        place,
-        *({"handle": f"S:old{number}", "state": DONE, "finished": now - 3 * day} for number in range(1500)),
-        {"handle": "S:done", "state": DONE, "finished": now - day},
-        {"handle": "S:failed", "state": FAILED, "finished": now - 3 * day},
-        {"handle": "S:long ago", "state": FAILED, "finished": now - 5 * day},
-        {"handle": "S:waiting"},
-    )
-    with GearbridgeServer(tmp_path, "--store", place.url, "--keep-done", "2", "--keep-failed", "4"):
-        wait_until(lambda: handles_in(place) == {"S:done", "S:failed", "S:waiting"})
-    with GearbridgeServer(tmp_path, "--store", place.url, "--keep-done", "-1", "--keep-failed", "0"):
-        wait_until(lambda: handles_in(place) == {"S:done", "S:waiting"})
+    check_that_finished_jobs_go(place, lambda *options: GearbridgeServer(tmp_path, "--store", place.url, *options))
