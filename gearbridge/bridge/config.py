@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gearbridge.server.retention import KEEP_DONE, KEEP_FAILED
 from gearbridge.wire.parser import MAX_PACKET
+
+if TYPE_CHECKING:
+    from gearbridge.client.tls import Tls
 
 #: Jobs of one function in hand at a time: jobs that are only handed over leave within milliseconds, those that are
 #: followed stay until they are done.
@@ -17,6 +21,7 @@ FOLLOW_WINDOW = 1000
 class BridgeConfig:
     """database: URL of the database with the job table.
     servers: "host:port" of each job server; jobs go to the first that answers.
+    tls: how to speak TLS with the job servers; None is without.
     functions: patterns of shell style; jobs of other functions are left in the table.
     follow: follow every job to its end, not only those that have something to be written back.
     window: how many jobs of one function are in hand at a time; 0 is HAND_OVER_WINDOW, or FOLLOW_WINDOW with `follow`.
@@ -27,6 +32,7 @@ class BridgeConfig:
 
     database: str
     servers: tuple[str, ...]
+    tls: Tls | None = None
     functions: tuple[str, ...] = ("*",)
     follow: bool = False
     window: int = 0

@@ -44,7 +44,7 @@ class Daemon:
     def __init__(self, config: BridgeConfig, ready: Callable[[str], None]) -> None:
         self.config = config
         self.bridge: Bridge | None = None
-        self.servers = JobServers(config.servers)
+        self.servers = JobServers(config.servers, config.tls)
         self.standby = Standby(config.database, notify.ready)
         self._ready = ready
         self._stopped = asyncio.Event()
@@ -55,7 +55,7 @@ class Daemon:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(GRACEFUL_SIGNAL, self._stop_gracefully)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with beside(self):
             while (store := await self.standby.take(self._stopped)) is not None:
                 with closing(store):
@@ -89,6 +89,8 @@ class Daemon:
             self._stopped.set()
             notify.stopping()
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
+        """Open and read anew what another program may have moved away or renewed."""
         with notify.reloading():
             reopen()
+            self.servers.reload()

@@ -1,20 +1,23 @@
 """The bridge's link to one job server, and which of several that is.
 
 Rules of this file:
-1. Jobs go to the first server that answers; one that cannot be reached is left alone for some seconds.
+1. Jobs go to the first server that answers; one that cannot be reached is left alone for some seconds. To accept a
+   connection is no answer: that is what a proxy does whose server is gone, and a server that wants another certificate.
 2. A link that says nothing is asked; one that does not answer then is lost, though nobody has closed it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.client.aio_link import AsyncLink
 from gearbridge.client.choice import ServerChoice
 from gearbridge.client.connection import parse_servers
-from gearbridge.errors import ProtocolError, ReplyTimeout
+from gearbridge.errors import ConfigurationError, ConnectionLost, ProtocolError, ReplyTimeout
 
 from .relay import Flight
 
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
 
     from gearbridge.client.connection import Address
     from gearbridge.client.session import Reply
+    from gearbridge.client.tls import Tls
 
 _log = logging.getLogger(__name__)
 
-#: Seconds to connect.
+#: Seconds to connect, and again until the server has answered.
 CONNECT_TIMEOUT = 3.0
 #: Seconds of silence after which the server is asked, and after which the link is lost.
 ASK_AFTER = 2.0
@@ -37,13 +41,16 @@ LONGEST_PAUSE = 1.0
 
 
 class JobServerLink(AsyncLink):
-    """A link whose conversation is the relay's. `on_replies` and `on_room` are to be set before anything is sent."""
+    """A link whose conversation is the relay's. `on_replies` and `on_room` are to be set before jobs are sent."""
 
     on_replies: Callable[[list[Reply]], None]
     on_room: Callable[[], None]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.on_replies = lambda _replies: None
+        self.on_room = lambda: None
+        self._answered = asyncio.Event()
         self._heard = asyncio.get_running_loop().time()
         self._asked = False
 
@@ -56,6 +63,24 @@ class JobServerLink(AsyncLink):
     def failure(self) -> Exception | None:
         """Why the link is lost."""
         return self._failure
+
+    async def hear(self, seconds: float) -> None:
+        """Ask the server whether it is there, and wait for its answer. Raises OSError, and the link is lost then."""
+        self.write(self.session.echo(None, b""))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._answered.wait()
+        if not self._answered.is_set():
+            self.late()
+        if self._failure is not None:
+            why = str(self._failure).removeprefix(f"{self.address} ")
+            if isinstance(self._failure, ConnectionLost):  # TLS 1.3 says no more to a client without a certificate
+                why += ": does it want TLS, or another certificate?"
+            raise ConnectionAbortedError(errno.ECONNABORTED, why)
+
+    def lose(self, error: Exception) -> None:
+        super().lose(error)
+        self._answered.set()
 
     def write(self, octets: bytes) -> None:
         """Send what `session` has encoded; without effect on a lost link."""
@@ -81,6 +106,7 @@ class JobServerLink(AsyncLink):
         except ProtocolError as error:
             self.lose(error)
             return
+        self._answered.set()
         self.on_replies([reply for reply in replies if isinstance(reply[0], Flight)])
 
     def resume_writing(self) -> None:
@@ -89,10 +115,12 @@ class JobServerLink(AsyncLink):
 
 
 class JobServers:
-    """Where to link to."""
+    """Where to link to, and with which certificates. Raises ConfigurationError where those cannot be used."""
 
-    def __init__(self, servers: Sequence[str]) -> None:
+    def __init__(self, servers: Sequence[str], tls: Tls | None = None) -> None:
         self._choice = ServerChoice(parse_servers(servers))
+        self._tls = tls
+        self._context = None if tls is None else tls.context()
 
     async def connect(self) -> JobServerLink:
         """Link to the first server that answers, however long it takes until one does."""
@@ -108,6 +136,14 @@ class JobServers:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    def reload(self) -> None:
+        """Read the certificates anew, for links to come; where they cannot be used go on with the old ones."""
+        if self._tls is not None:
+            try:
+                self._context = self._tls.context()
+            except ConfigurationError as error:
+                _log.error("%s; the certificates from before are kept", error)
+
     def troubles(self) -> list[tuple[Address, str | None]]:
         """Each server, and why it could not be reached when it was last tried."""
         return [(address, self._choice.trouble(address)) for address in self._choice.addresses]
@@ -116,11 +152,12 @@ class JobServers:
         now = asyncio.get_running_loop().time
         for address in self._choice.order(now()):
             try:
-                link = await JobServerLink.connect(address, CONNECT_TIMEOUT)
+                link = await JobServerLink.connect(address, CONNECT_TIMEOUT, self._context)
+                assert isinstance(link, JobServerLink)  # `connect` makes one of its own class
+                await link.hear(CONNECT_TIMEOUT)
             except OSError as error:
                 self._choice.failed(address, now(), error.strerror or str(error))
                 continue
             self._choice.reached(address)
-            assert isinstance(link, JobServerLink)  # `connect` makes one of its own class
             return link
         return None

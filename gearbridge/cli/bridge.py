@@ -11,7 +11,7 @@ from gearbridge.bridge.daemon import run
 from gearbridge.cli.beside import beside_bridge
 from gearbridge.cli.http import http_config, http_options
 from gearbridge.cli.keeping import keep_options
-from gearbridge.cli.options import servers_option
+from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
 from gearbridge.server import logs
@@ -36,6 +36,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     help="The database with the job table: postgresql://..., mysql://... or sqlite:///FILE.",
 )
 @servers_option
+@tls_options
 @click.option(
     "--functions",
     metavar="PATTERN,...",
@@ -78,12 +79,13 @@ def command(pid_file: Path | None, log_file: str, verbose: str, window: int | No
     database: one works, and another goes on within a second or two when it ends.
 
     SIGTERM or Ctrl-C: settle what is acknowledged, then leave; the rest stays in the table. SIGUSR1: end when the jobs
-    in hand have ended. SIGHUP: open the log file anew.
+    in hand have ended. SIGHUP: open the log file anew, and read the certificates.
 
     \b
     Examples:
       gearbridge bridge --database postgresql:///shop --servers jobs1,jobs2
       gearbridge bridge --database mysql://me@db/shop --functions 'mail_*,resize' --follow
+      gearbridge bridge --database postgresql:///shop --servers jobs1 --ssl --ssl-ca-file authority.pem
       gearbridge bridge --database postgresql:///shop --http 127.0.0.1:8081    with a dashboard in the browser
 
     \b
