@@ -15,10 +15,12 @@ import yaml
 from click.testing import CliRunner
 
 from gearbridge.cli.main import cli
+from gearbridge.ports import free_port
 
 if TYPE_CHECKING:
     from .fixtures.postgres import Database
     from .fixtures.processes import StartProcess
+    from .fixtures.server import GearbridgeServer
 
 ROOT = Path(__file__).parent.parent
 DOCKER = ROOT / "docker"
@@ -91,7 +93,7 @@ def test_no_service_runs_as_root_and_those_that_serve_are_watched(name: str) -> 
         assert condition == {"condition": "service_healthy"}
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith(("server", "python"))])
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith(("server", "bridge", "python"))])
 def test_the_commands_of_the_services_are_taken(name: str) -> None:
     stage = stages(DOCKER / "Dockerfile")["gearbridge"]
     variables = dict(re.findall(r"(GEARBRIDGE_\w+)=(\S+)", " ".join(rest for word, rest in stage if word == "ENV")))
@@ -106,12 +108,40 @@ def test_the_database_is_made_as_the_image_makes_it(
     empty_database: Database, tmp_path: Path, start_process: StartProcess
 ) -> None:
     """The scripts of docker-entrypoint-initdb.d, in their order, by psql."""
-    for script in (DOCKER / "create-extensions.sql", ROOT / "docs" / "examples" / "polyglot" / "schema.sql"):
-        start_process("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_database.url, "-f", script).succeed()
+    schema = ROOT / "docs" / "examples" / "polyglot" / "schema.sql"
+    try:
+        for script in (DOCKER / "create-extensions.sql", schema, DOCKER / "create-orders.sql"):
+            start_process("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_database.url, "-f", script).succeed()
+        with psycopg.connect(empty_database.cluster.url("orders")) as db:
+            db.execute("SELECT gman_enqueue('shout', 'hello', keep_result => true)")
+    finally:
+        with psycopg.connect(empty_database.url, autocommit=True) as db:
+            db.execute("DROP DATABASE IF EXISTS orders WITH (FORCE)")
     with psycopg.connect(empty_database.url, autocommit=True) as db:
         db.execute("INSERT INTO customer (name, email) VALUES ('Ada', 'ada@example.com')")
         assert db.execute("SELECT function FROM gman_jobs").fetchall() == [("welcome",)]
         assert db.execute("SELECT servers FROM gearbridge.allowed_servers").fetchall() != []
+
+
+def test_the_bridge_is_well_as_its_health_check_says(
+    tmp_path: Path, gearbridge_server: GearbridgeServer, start_process: StartProcess
+) -> None:
+    """With the service's own settings and check, but for the addresses."""
+    service = SERVICES["bridge"]
+    port = free_port()
+    settings = {
+        **service["environment"],
+        "GEARBRIDGE_BRIDGE_DATABASE": f"sqlite:///{tmp_path / 'orders.db'}",
+        "GEARBRIDGE_SERVERS": gearbridge_server.address,
+        "GEARBRIDGE_BRIDGE_HTTP": f"0.0.0.0:{port}",
+    }
+    word, program, *rest = service["healthcheck"]["test"]
+    assert (word, program) == ("CMD", "python3")
+    check = [sys.executable, *(part.replace("8081", str(port)) for part in rest)]
+    assert start_process(*check).wait() != 0
+    bridge = start_process(BIN / "gearbridge", *service["command"], env=settings)
+    bridge.wait_for_stderr("connected to job server")
+    start_process(*check).succeed()
 
 
 def test_the_image_is_built_from_what_it_copies(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the server tells systemd, and the units that are shipped for it."""
+"""What the server and the bridge tell systemd, and the units that are shipped for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.ports import free_port
+from gearbridge.stores.registry import store_for
 from tests.fixtures.processes import PATIENCE
 from tests.fixtures.server import GEARBRIDGE
 
@@ -61,13 +62,45 @@ def test_the_manager_is_told_when_it_serves_reloads_and_stops(
     assert server.wait() == 0
 
 
+def test_the_manager_is_told_when_a_bridge_stands_by_works_reloads_and_stops(
+    manager: tuple[str, Callable[[], dict[str, str]]], tmp_path: Path, start_process: StartProcess
+) -> None:
+    address, hear = manager
+    store = store_for(f"sqlite:///{tmp_path / 'shop.db'}")
+    store.open()
+    words = (
+        "--database",
+        f"sqlite:///{tmp_path / 'shop.db'}",
+        "--servers",
+        "127.0.0.1:1",
+        "--log-file",
+        tmp_path / "log",
+    )
+    bridge = start_process(GEARBRIDGE, "bridge", *words, env={"NOTIFY_SOCKET": address})
+    told = hear()
+    assert told["READY"] == "1", "one that stands by does what it is there for"
+    assert "stands by" in told["STATUS"]
+    store.close()
+    told = hear()
+    assert told["READY"] == "1"
+    assert "takes jobs from sqlite" in told["STATUS"]
+    (tmp_path / "log").rename(tmp_path / "log.1")
+    bridge.send_signal(signal.SIGHUP)
+    assert hear()["RELOADING"] == "1"
+    assert hear() == {"READY": "1"}
+    assert (tmp_path / "log").exists()
+    bridge.send_signal(signal.SIGTERM)
+    assert hear() == {"STOPPING": "1"}
+    assert bridge.wait() == 0
+
+
 def test_a_manager_that_is_gone_changes_nothing(tmp_path: Path, start_process: StartProcess) -> None:
     server = start_process(GEARBRIDGE, "server", "--port", "0", env={"NOTIFY_SOCKET": str(tmp_path / "nobody")})
     server.wait_for_stderr("listening on")
     assert server.terminate() == 0
 
 
-@pytest.mark.parametrize("unit", ["gearbridge.service", "gearbridge-worker@.service"])
+@pytest.mark.parametrize("unit", ["gearbridge.service", "gearbridge-bridge.service", "gearbridge-worker@.service"])
 def test_systemd_takes_the_unit_and_calls_it_safe(unit: str, tmp_path: Path) -> None:
     text = (UNITS / unit).read_text(encoding="utf-8").replace("/opt/gearbridge/bin/gearbridge", str(GEARBRIDGE))
     copy = tmp_path / unit
