@@ -122,15 +122,15 @@ class PostgreSQLDoorbell:
             if self._connection is None:
                 self._connection = self._connect()
                 if self._former is not None:  # it may be there still, behind a broken connection, and hold the lock
-                    self._connection.execute(END_BACKEND.format(self._former))
+                    self._answer(END_BACKEND.format(self._former))
                 self._former = self._connection.info.backend_pid
-                self._connection.execute(f"LISTEN {_CHANNEL}")
+                self._answer(f"LISTEN {_CHANNEL}")
             return self._answer(query) == b"t"
         except Exception as error:
             raise self._lost(error) from error
 
     def _answer(self, query: str) -> bytes | None:
-        """The first value that a small query brings; libpq itself would wait for it for ever."""
+        """The first value that a small query brings, None where it brings none; libpq would wait for it for ever."""
         connection = self._connection.pgconn
         deadline = time.monotonic() + _ANSWER_WITHIN
         connection.send_query(query.encode())
@@ -145,7 +145,7 @@ class PostgreSQLDoorbell:
                     return value
                 if result.error_message:
                     raise StoreUnavailable(result.error_message.decode("utf-8", "replace").strip())
-                value = result.get_value(0, 0)
+                value = result.get_value(0, 0) if result.ntuples else None
             if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise StoreUnavailable("the database does not answer")
             connection.consume_input()

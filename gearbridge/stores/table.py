@@ -130,7 +130,7 @@ class TableStore(ConnectedStore):
     def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
         """Delete the oldest of what is finished and was kept long enough."""
         gone = 0
-        with self._errors_told():
+        with self._errors_told(), self._watched():
             connection = self._connected()
             for state, before in ((DONE, done_before), (FAILED, failed_before)):
                 which = {"in_state": state, "before": before}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from gearbridge.errors import StoreUnavailable
 from gearbridge.stores.doorbell import PostgreSQLDoorbell
 from gearbridge.stores.postgresql import SCHEMA
 from tests.fixtures.postgres import value
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.fixtures.postgres import Database
+    from tests.fixtures.proxy import StartProxy
 
 #: What select() cannot take.
 _LOW_DESCRIPTORS = 1024
@@ -48,6 +50,25 @@ def test_who_is_about_to_commit_keeps_it_from_falling_asleep(database: Database,
         assert not doorbell.arm()
         sql.execute("COMMIT")
         assert doorbell.arm()
+
+
+def test_one_that_gets_no_answer_from_a_new_connection_says_so(database: Database, start_proxy: StartProxy) -> None:
+    proxy = start_proxy(database.cluster.port)
+    url = database.url.replace(f":{database.cluster.port}/", f":{proxy.port}/")
+
+    def connect() -> psycopg.Connection:
+        connection = psycopg.connect(url, autocommit=True, options=f"-c search_path={SCHEMA}")
+        if silent:
+            proxy.fall_silent()
+        return connection
+
+    silent = True
+    bell = PostgreSQLDoorbell(connect)
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        bell.arm()
+    silent = False
+    assert bell.arm(), "the next one works"
+    bell.close()
 
 
 def test_a_wait_is_interrupted(doorbell: PostgreSQLDoorbell) -> None:
