@@ -70,7 +70,7 @@ def _check_database(url: str, functions: tuple[str, ...]) -> Iterator[Finding]:
         return check_postgresql(url, functions)
     from gearbridge.doctor.tables import check_table  # noqa: PLC0415
 
-    return check_table(url)
+    return check_table(url, functions)
 
 
 def _line(finding: Finding) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,26 +15,24 @@ from gearbridge.extension.installation import OLDEST
 from gearbridge.stores.postgresql import LOCK_CLASS
 from gearbridge.version import __version__
 
+from .alike import ABOUT, clock_finding, jobs_finding
 from .finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_ABOUT = "database"
 _COMMON, _DIRECT = EXTENSIONS
 _TABLE = "gearbridge.gearbridge_job"
 #: Seconds that NOTIFY may take.
 _PATIENCE = 3.0
 #: What a server does to the job table.
 _SERVING = ("SELECT", "INSERT", "UPDATE", "DELETE")
-#: Who holds the lock that says "a server keeps its jobs here".
+#: Who holds the lock that says "a server or bridge has this table".
 _HOLDER = f"""
     SELECT pid FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND classid = {LOCK_CLASS} AND objid = '{_TABLE}'::regclass
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-#: Seconds that two clocks may differ before due times surprise somebody.
-_CLOCKS = 2.0
 
 
 def check_postgresql(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
@@ -43,16 +40,16 @@ def check_postgresql(url: str, functions: Sequence[str] = ()) -> Iterator[Findin
     try:
         db = database.connect(url)
     except ConfigurationError as error:
-        yield Finding(_ABOUT, False, "the database cannot be reached", str(error))
+        yield Finding(ABOUT, False, "the database cannot be reached", str(error))
         return
     with db:
         major = database.server_major(db)
-        yield Finding(_ABOUT, major >= OLDEST, f"PostgreSQL {major}, {database.describe(db)}", f"{OLDEST} is needed")
+        yield Finding(ABOUT, major >= OLDEST, f"PostgreSQL {major}, {database.describe(db)}", f"{OLDEST} is needed")
         for looks in (_installed(db), _rights(db, functions), _jobs(db), _notified(db, url), _clock(db)):
             try:
                 yield from looks
             except psycopg.Error as error:
-                yield Finding(_ABOUT, False, f"a question failed: {error}".strip(), "which right is missing?")
+                yield Finding(ABOUT, False, f"a question failed: {error}".strip(), "which right is missing?")
 
 
 def _installed(db: database.Connection) -> Iterator[Finding]:
@@ -60,33 +57,33 @@ def _installed(db: database.Connection) -> Iterator[Finding]:
     if version is None and _value(db, "SELECT to_regproc('gman_version')") is not None:
         version = str(_value(db, "SELECT gman_version()"))
         yield Finding(
-            _ABOUT, version == __version__, f"plain script {version}", "run what gearbridge db script --managed prints"
+            ABOUT, version == __version__, f"plain script {version}", "run what gearbridge db script --managed prints"
         )
         return
     text = f"extension {_COMMON} {version or 'is not installed'}"
-    yield Finding(_ABOUT, version == __version__, text, _install("install" if version is None else "upgrade"))
+    yield Finding(ABOUT, version == __version__, text, _install("install" if version is None else "upgrade"))
     direct = database.installed_version(db, _DIRECT)
     if direct is None:
-        yield Finding(_ABOUT, True, f"extension {_DIRECT} is not installed: gman_do and PL/Python are not used here")
+        yield Finding(ABOUT, True, f"extension {_DIRECT} is not installed: gman_do and PL/Python are not used here")
         return
-    yield Finding(_ABOUT, direct == __version__, f"extension {_DIRECT} {direct}", _install("upgrade"))
+    yield Finding(ABOUT, direct == __version__, f"extension {_DIRECT} {direct}", _install("upgrade"))
     try:
         db.execute("SELECT gearbridge._load()")
     except psycopg.errors.InsufficientPrivilege:
-        yield Finding(_ABOUT, True, "PL/Python is there; this role may not load it")
+        yield Finding(ABOUT, True, "PL/Python is there; this role may not load it")
     except psycopg.Error as error:
         yield Finding(
-            _ABOUT, False, f"PL/Python does not load gman_do: {error.diag.message_primary}", "see the server's log"
+            ABOUT, False, f"PL/Python does not load gman_do: {error.diag.message_primary}", "see the server's log"
         )
     else:
-        yield Finding(_ABOUT, True, "PL/Python loads gman_do and the others")
+        yield Finding(ABOUT, True, "PL/Python loads gman_do and the others")
 
 
 def _rights(db: database.Connection, functions: Sequence[str]) -> Iterator[Finding]:
     role = str(_value(db, "SELECT current_user"))
     for name in functions:
         yield Finding(
-            _ABOUT,
+            ABOUT,
             _may_enqueue(db, name),
             f"{role} may submit jobs of {name}",
             f"SELECT gearbridge.grant_submit('{role}', '{name}')",
@@ -98,7 +95,7 @@ def _rights(db: database.Connection, functions: Sequence[str]) -> Iterator[Findi
         parts = [word for word, may in (("submit jobs of any function", submits), ("serve jobs", serves)) if may]
         remedy = f"SELECT gearbridge.grant_submit('{role}'), or name its functions with --function"
         text = f"{role} may {' and '.join(parts) or 'neither submit jobs of any function nor serve them'}"
-        yield Finding(_ABOUT, bool(parts), text, remedy)
+        yield Finding(ABOUT, bool(parts), text, remedy)
 
 
 def _may_enqueue(db: database.Connection, function: str) -> bool:
@@ -113,22 +110,17 @@ def _may_enqueue(db: database.Connection, function: str) -> bool:
 
 def _jobs(db: database.Connection) -> Iterator[Finding]:
     if not _value(db, "SELECT coalesce(has_schema_privilege(to_regnamespace('gearbridge'), 'USAGE'), true)"):
-        yield Finding(_ABOUT, True, "this role may not see the job table, as a role that only submits should not")
+        yield Finding(ABOUT, True, "this role may not see the job table, as a role that only submits should not")
         return
     if _value(db, f"SELECT to_regclass('{_TABLE}')") is None:
-        yield Finding(_ABOUT, False, "there is no job table", _install("install"))
+        yield Finding(ABOUT, False, "there is no job table", _install("install"))
         return
     if not _value(db, "SELECT has_table_privilege(%s, 'SELECT')", _TABLE):
-        yield Finding(_ABOUT, True, "this role may not read the job table, as a role that only submits should not")
+        yield Finding(ABOUT, True, "this role may not read the job table, as a role that only submits should not")
         return
     counted = f"SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2) FROM {_TABLE}"
     waiting, failed = db.execute(counted.encode()).fetchone() or (0, 0)
-    claimed = _value(db, _HOLDER) is not None
-    who = "a server has the table" if claimed else "no server has the table"
-    remedy = "start one: gearbridge server --store with this database's URL"
-    yield Finding(
-        _ABOUT, claimed or not waiting, f"jobs that SQL enqueued: {waiting} wait, {failed} failed; {who}", remedy
-    )
+    yield jobs_finding(waiting, failed, _value(db, _HOLDER) is not None)
 
 
 def _notified(db: database.Connection, url: str) -> Iterator[Finding]:
@@ -139,15 +131,11 @@ def _notified(db: database.Connection, url: str) -> Iterator[Finding]:
     heard = any(True for _ in db.notifies(timeout=_PATIENCE, stop_after=1))
     db.execute("UNLISTEN *")
     remedy = "a pooler that shares sessions stands between: give servers a connection of their own; jobs are polled for"
-    yield Finding(_ABOUT, heard, "NOTIFY reaches who listens", remedy)
+    yield Finding(ABOUT, heard, "NOTIFY reaches who listens", remedy)
 
 
 def _clock(db: database.Connection) -> Iterator[Finding]:
-    before = time.time()
-    there = float(_value(db, "SELECT extract(epoch FROM clock_timestamp())"))
-    difference = abs(there - (before + time.time()) / 2)
-    text = f"the clocks here and there differ by {difference:.1f} s"
-    yield Finding(_ABOUT, difference <= _CLOCKS, text, "set them (NTP): jobs with a due time run so much off")
+    yield clock_finding(lambda: float(_value(db, "SELECT extract(epoch FROM clock_timestamp())")))
 
 
 def _install(how: str) -> str:

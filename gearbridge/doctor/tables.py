@@ -1,4 +1,4 @@
-"""The store of a job server in SQLite or MySQL: whether it can be reached, and its table is of our version."""
+"""The job table in SQLite, MySQL or MariaDB: whether it is of our version, and somebody takes its jobs."""
 
 from __future__ import annotations
 
@@ -6,43 +6,75 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, func, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from gearbridge.stores.broken import reason
+from gearbridge.stores.mysql import engine_of
 from gearbridge.stores.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
 
+from . import mysql, sqlite
+from .alike import ABOUT, jobs_finding
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+#: MySQL's error for a table of which a user may not know whether it is there.
+_DENIED = 1142
 
 
-def check_table(url: str) -> Iterator[Finding]:
-    """Look at the table; a server that has it goes on undisturbed."""
+def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
+    """Look at a database; a server or bridge that has its table goes on undisturbed.
+
+    `functions` are those that the user must be allowed to submit, in MySQL and MariaDB.
+    """
     try:
-        parsed = make_url(url)
-        parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
-        if parsed.drivername == "sqlite" and parsed.database:  # SQLite would make the file
-            parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
-        connection = create_engine(parsed, poolclass=NullPool).connect()
+        connection = _engine(make_url(url)).connect()
     except (ArgumentError, SQLAlchemyError, ValueError) as error:
-        yield Finding("database", False, "the database cannot be reached", reason(error))
+        yield Finding(ABOUT, False, "the database cannot be reached", reason(error))
         return
     with connection:
-        yield Finding("database", True, f"the database answers: {connection.dialect.name}")
-        if not inspect(connection).has_table(job.name):
-            remedy = "a server makes it: gearbridge server --store with this URL"
-            yield Finding("database", False, f"there is no table {job.name}", remedy)
-            return
-        found = connection.execute(select(version.c.version)).scalar()
-        remedy = f"start a server of {'this' if (found or 0) < SCHEMA_VERSION else 'that later'} version"
-        yield Finding("database", found == SCHEMA_VERSION, f"the job table has version {found}", remedy)
-        counts = {
-            state: connection.execute(select(func.count()).where(job.c.state == state)).scalar()
-            for state in (WAITING, FAILED)
-        }
-        text = f"jobs that SQL enqueued: {counts[WAITING]} wait, {counts[FAILED]} failed"
-        yield Finding("database", True, text)
+        yield Finding(ABOUT, True, f"the database answers: {connection.dialect.name}")
+        looks = [_table(connection)]
+        if connection.dialect.name != "sqlite":
+            looks += [mysql.installed(connection), mysql.rights(connection, functions), mysql.clock(connection)]
+        for look in looks:
+            try:
+                yield from look
+            except SQLAlchemyError as error:
+                yield Finding(ABOUT, False, f"a question failed: {reason(error)}", "which right is missing?")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return engine_of(url)
+    if url.database:  # SQLite would make the file
+        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+    return create_engine(url, poolclass=NullPool)
+
+
+def _table(connection: Connection) -> Iterator[Finding]:
+    try:
+        there = inspect(connection).has_table(job.name)
+    except DBAPIError as error:
+        if getattr(error.orig, "args", (None,))[0] != _DENIED:
+            raise
+        yield Finding(ABOUT, True, "this user may not read the job table, as one that only submits should not")
+        return
+    if not there:
+        remedy = "gearbridge server --store or gearbridge bridge --database makes it, with this URL"
+        yield Finding(ABOUT, False, f"there is no table {job.name}", remedy)
+        return
+    found = connection.execute(select(version.c.version)).scalar()
+    remedy = f"start a server of {'this' if (found or 0) < SCHEMA_VERSION else 'that later'} version"
+    yield Finding(ABOUT, found == SCHEMA_VERSION, f"the job table has version {found}", remedy)
+    waiting, failed = (
+        int(connection.execute(select(func.count()).where(job.c.state == state)).scalar() or 0)
+        for state in (WAITING, FAILED)
+    )
+    look = sqlite.is_taken if connection.dialect.name == "sqlite" else mysql.is_taken
+    yield jobs_finding(waiting, failed, look(connection))

@@ -51,7 +51,9 @@ _NEXT_FUNCTION = (
     f"SELECT `function`, function_slot FROM {job.name} WHERE state = {WAITING} AND function_slot > %s "
     "ORDER BY function_slot LIMIT 1"
 )
-_TAKE = text(f"SELECT GET_LOCK(CONCAT(DATABASE(), '.{job.name}'), :seconds)")
+#: Of the lock that says "a server or bridge has this table".
+LOCK_NAME = f"CONCAT(DATABASE(), '.{job.name}')"
+_TAKE = text(f"SELECT GET_LOCK({LOCK_NAME}, :seconds)")
 
 
 class MySQLStore(BulkTableStore):

@@ -97,8 +97,7 @@ class SQLiteStore(BulkTableStore):
         if not path or path == ":memory:":
             raise ConfigurationError("a store in SQLite needs a file: sqlite:///FILE (or memory: to keep nothing)")
         try:
-            # Beside the database, not on it: closing any descriptor of the database would drop SQLite's own locks.
-            self._lock = open(f"{path}.lock", "wb")  # noqa: SIM115  held until close
+            self._lock = open(lock_of(path), "wb")  # noqa: SIM115  held until close
         except OSError as error:
             raise ConfigurationError(f"cannot use {path} as a store: {error.strerror}") from error
         try:
@@ -110,6 +109,14 @@ class SQLiteStore(BulkTableStore):
                 f"{os.path.abspath(path)} is in use by another gearbridge server or bridge; "
                 "give each server a file of its own"
             ) from None
+
+
+def lock_of(path: str) -> str:
+    """The file whose lock says that a server or bridge has this database.
+
+    Beside the database, not itself: closing any descriptor of the database would drop SQLite's own locks.
+    """
+    return f"{path}.lock"
 
 
 def _set_up(connection: Any, _record: Any) -> None:

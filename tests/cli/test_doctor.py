@@ -7,15 +7,19 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 import gearbridge
 from gearbridge import Client
 from tests.fixtures.processes import PATIENCE, free_port
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 from tests.fixtures.workers import working
+from tests.stores.place import DRIVERS, make_place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.fixtures.bridge import StartBridge
     from tests.fixtures.job_server import JobServer
     from tests.fixtures.postgres import Database
     from tests.fixtures.processes import StartProcess
@@ -71,7 +75,7 @@ def test_a_database_that_is_well(tmp_path: Path, database: Database, start_proce
         "extension gearbridge_direct ",
         "PL/Python loads gman_do",
         "may submit jobs of any function and serve jobs",
-        "0 wait, 0 failed; a server has the table",
+        "0 wait, 0 failed; a server or bridge has the table",
         "NOTIFY reaches who listens",
         "the clocks here and there differ by 0.0 s",
     ):
@@ -86,7 +90,7 @@ def test_a_database_whose_jobs_nobody_claims(database: Database, start_process: 
     server = f"127.0.0.1:{free_port()}"
     status, lines = doctor(start_process, "--servers", server, "--database", database.url)
     assert status == 1
-    (told,) = [line for line in lines if "no server has the table" in line]
+    (told,) = [line for line in lines if "no server or bridge has the table" in line]
     assert told.startswith("NO   database: jobs that SQL enqueued: 1 wait")
     assert "gearbridge server --store" in told
 
@@ -119,4 +123,23 @@ def test_the_store_of_a_running_server(gearbridge_server: GearbridgeServer, star
         gearbridge.enqueue(db, "resize", b"x")
     status, lines = doctor(start_process, "--servers", gearbridge_server.address, "--database", gearbridge_server.store)
     assert status == 0, lines
-    assert "OK   database: jobs that SQL enqueued: 1 wait, 0 failed" in lines
+    assert "OK   database: jobs that SQL enqueued: 1 wait, 0 failed; a server or bridge has the table" in lines
+
+
+@pytest.mark.parametrize("place", [kind for kind in DRIVERS if kind != "plain"])
+def test_a_table_that_only_a_bridge_takes_jobs_from(
+    place: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    gearbridge_server: GearbridgeServer,
+    start_bridge: StartBridge,
+    start_process: StartProcess,
+) -> None:
+    url = make_place(request, place, tmp_path / "shop.db").url
+    words = ("--servers", gearbridge_server.address, "--database", url)
+    bridge = start_bridge(url, gearbridge_server.address)
+    _, lines = doctor(start_process, *words)
+    assert "OK   database: jobs that SQL enqueued: 0 wait, 0 failed; a server or bridge has the table" in lines
+    bridge.process.terminate()
+    _, lines = doctor(start_process, *words)
+    assert "OK   database: jobs that SQL enqueued: 0 wait, 0 failed; no server or bridge has the table" in lines
