@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from gearbridge.bridge.daemon import run
 from gearbridge.cli.beside import beside_bridge
 from gearbridge.cli.http import http_config, http_options
 from gearbridge.cli.keeping import keep_options
+from gearbridge.cli.log_options import log_options
 from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
@@ -19,6 +21,9 @@ from gearbridge.wire.parser import MAX_PACKET
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_log = logging.getLogger(__name__)
 
 
 def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -61,14 +66,11 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
 )
 @pid_file_option
 @click.option("--log-file", "-l", metavar="FILE", default="stderr", help="Where to log: a path, 'stderr' or 'none'.")
-@click.option(
-    "--verbose",
-    type=click.Choice(list(logs.LEVELS), case_sensitive=False),
-    default="INFO",
-    help="What is logged: this and what is graver.",
-)
+@log_options
 @http_options
-def command(pid_file: Path | None, log_file: str, verbose: str, window: int | None, **options: Any) -> None:
+def command(
+    pid_file: Path | None, log_file: str, verbose: str, log_format: str, window: int | None, **options: Any
+) -> None:
     """Take what gman_enqueue put into a database to a job server that does not use it as its store, gearmand too.
 
     A job is handed over: its row is deleted when the job server has acknowledged it. A job whose result was asked for,
@@ -94,10 +96,12 @@ def command(pid_file: Path | None, log_file: str, verbose: str, window: int | No
       1  the database cannot be used so
       2  wrong usage
     """
+    # Who reads JSON wants to read nothing else there.
+    say = _log.info if log_format == "json" else announce
     http = http_config(options)
     try:
-        logs.start(verbose.upper(), log_file)
+        logs.start(verbose.upper(), log_file, form=log_format)
     except OSError as error:
         raise ConfigurationError(f"the log file {log_file} cannot be opened: {error.strerror}") from error
     with pid_file_at(pid_file):
-        run(BridgeConfig(window=window or 0, **options), announce, beside_bridge(http, announce))
+        run(BridgeConfig(window=window or 0, **options), say, beside_bridge(http, say))

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.cli.options import servers_option
+from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.doctor.servers import check_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gearbridge.client.tls import Tls
     from gearbridge.doctor.finding import Finding
 
 
 @click.command("doctor")
 @servers_option
+@tls_options
 @click.option(
     "--database",
     metavar="URL",
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     help="A function that must have a worker, and that the database's role must be allowed to submit. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-def command(servers: tuple[str, ...], database: str | None, functions: tuple[str, ...], as_json: bool) -> None:
+def command(
+    servers: tuple[str, ...], database: str | None, functions: tuple[str, ...], as_json: bool, tls: Tls | None
+) -> None:
     """Look at each thing that must work: a line that says OK, or NO, why not and what to do. Nothing is changed.
 
     \b
@@ -49,7 +53,7 @@ def command(servers: tuple[str, ...], database: str | None, functions: tuple[str
       gearbridge doctor
       gearbridge doctor --servers jobs1,jobs2 --function resize --database postgresql:///shop
     """
-    checks = [check_server(server, functions) for server in servers]
+    checks = [check_server(server, functions, tls) for server in servers]
     if database is not None:
         checks.append(_check_database(database, functions))
     bad = 0

@@ -10,7 +10,6 @@ import click
 from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions, launch
-from gearbridge.server.logs import FORMATS, LEVELS
 from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
 
@@ -20,6 +19,7 @@ from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
 from .http import http_config, http_options
 from .keeping import keep_options
+from .log_options import log_options
 from .running import announce
 
 if TYPE_CHECKING:
@@ -163,18 +163,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="After how long a connection is closed that says nothing; 0 is never. Sleeping workers, workers with a job "
     "and clients that wait for one stay.",
 )
-@click.option(
-    "--verbose",
-    type=click.Choice(list(LEVELS), case_sensitive=False),
-    default="INFO",
-    help="What is logged: this and what is graver.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(FORMATS),
-    default="human",
-    help="How the log looks: lines for people, or JSON objects, one a line.",
-)
+@log_options
 @http_options
 @gearmand_options
 @click.option(

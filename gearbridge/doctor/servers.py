@@ -12,15 +12,17 @@ from .finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gearbridge.client.tls import Tls
+
 #: Seconds to connect, and to wait for an answer.
 PATIENCE = 5.0
 #: Functions without a worker that are named; there may be thousands.
 _NAMED = 10
 
 
-def check_server(server: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
+def check_server(server: str, functions: Sequence[str] = (), tls: Tls | None = None) -> Iterator[Finding]:
     """Look at a server, given as HOST:PORT. `functions` are those that must have a worker."""
-    with Client(server, connect_timeout=PATIENCE, reply_timeout=PATIENCE) as client:
+    with Client(server, connect_timeout=PATIENCE, reply_timeout=PATIENCE, tls=tls) as client:
         try:
             seconds = client.ping()
         except (ServersUnreachable, OSError) as error:

@@ -38,6 +38,10 @@ def test_every_command_speaks_tls(server: GearbridgeServer, options: list[str], 
     handle = run("submit", "--background", *options, "reverse", "hello").succeed().decode().strip()
     assert "waiting for a worker" in run("status", *options, handle).succeed().decode()
     assert handle in run("admin", "jobs", *options).succeed().decode()
+    looked = start_process(GEARBRIDGE, "doctor", *options, "--function", "reverse")
+    assert looked.wait() == 1
+    assert b"the server answers" in looked.stdout
+    assert b"reverse: 0 workers, 1 jobs" in looked.stdout
     run("work", *options, "--count", "1", "reverse", "--", "rev").succeed()
     worker = run("work", *options, "reverse", "--", "rev")
     assert run("submit", *options, "reverse", "hello").succeed() == b"olleh"
@@ -74,6 +78,9 @@ def test_what_is_wrong_is_one_clear_line(
     server: GearbridgeServer, options: list[str], certificates: Certificates, start_process: StartProcess
 ) -> None:
     stranger = str(certificates.stranger.ca_file)
+    looked = start_process(GEARBRIDGE, "doctor", *options, "--ssl-ca-file", stranger)
+    assert looked.wait() == 1
+    assert b"its certificate is not accepted (" in looked.stdout
     untrusted = start_process(GEARBRIDGE, "submit", *options, "--ssl-ca-file", stranger, "f")
     assert untrusted.wait() == 3
     assert "its certificate is not accepted (" in untrusted.stderr

@@ -1,4 +1,4 @@
-"""What a server logs, as JSON: one object a line, with what it concerns as fields; and nothing per job."""
+"""What a server and a bridge log, as JSON: one object a line, with what it concerns as fields; and nothing per job."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from gearbridge import Client
 from gearbridge.errors import ServerError
 from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.processes import wait_until
-from tests.fixtures.server import GearbridgeServer
+from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 from tests.fixtures.workers import working
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fixtures.processes import StartProcess
 
 
 def entries(server: GearbridgeServer) -> list[dict[str, Any]]:
@@ -33,6 +35,17 @@ def test_every_line_is_an_object_and_no_job_has_one(tmp_path: Path) -> None:
         assert "listening on" in entry["message"]
         assert (entry["level"], entry["logger"]) == ("INFO", "gearbridge.cli.server")
         assert entry["time"].endswith("+00:00")
+
+
+def test_every_line_of_a_bridge_is_one_too(
+    tmp_path: Path, gearbridge_server: GearbridgeServer, start_process: StartProcess
+) -> None:
+    words = ("--database", f"sqlite:///{tmp_path / 'shop.db'}", "--servers", gearbridge_server.address)
+    bridge = start_process(GEARBRIDGE, "bridge", *words, "--http", "127.0.0.1:0", "--log-format", "json")
+    bridge.wait_for_stderr("connected to job server")
+    messages = [json.loads(line)["message"] for line in bridge.stderr.splitlines()]
+    for expected, message in zip(("dashboard on", "takes jobs", "connected to"), messages, strict=True):
+        assert expected in message
 
 
 def test_what_an_event_concerns_are_fields(tmp_path: Path) -> None:

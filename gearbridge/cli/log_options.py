@@ -1,0 +1,29 @@
+"""The options of the log, the same for a server and a bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gearbridge.server.logs import FORMATS, LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --verbose and --log-format; the function gets `verbose`, one of LEVELS in any case, and `log_format`."""
+    verbose = click.option(
+        "--verbose",
+        type=click.Choice(list(LEVELS), case_sensitive=False),
+        default="INFO",
+        help="What is logged: this and what is graver.",
+    )
+    log_format = click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default="human",
+        help="How the log looks: lines for people, or JSON objects, one a line.",
+    )
+    return verbose(log_format(command))
