@@ -38,7 +38,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     "--database",
     metavar="URL",
     required=True,
-    help="The database with the job table: postgresql://..., mysql://... or sqlite:///FILE.",
+    help="The database with the job table: postgresql://..., mysql://... or sqlite:///FILE. It may list several hosts.",
 )
 @servers_option
 @tls_options

@@ -12,7 +12,8 @@ from gearbridge.cli.options import database_option
 from gearbridge.extension import install as extension
 
 _database = database_option(
-    "The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq)."
+    "The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq). "
+    "Of several hosts it is the one that takes writes."
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, func, inspect, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from gearbridge.errors import ConfigurationError
 from gearbridge.stores.broken import reason
-from gearbridge.stores.mysql import engine_of
+from gearbridge.stores.engines import engine_for
+from gearbridge.stores.hosts import database_url
 from gearbridge.stores.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
 
 from . import mysql, sqlite
@@ -20,12 +20,10 @@ from .finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL
+    from sqlalchemy import Connection
 
 #: MySQL's error for a table of which a user may not know whether it is there.
 _DENIED = 1142
-
 
 def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
     """Look at a database; a server or bridge that has its table goes on undisturbed.
@@ -33,8 +31,11 @@ def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
     `functions` are those that the user must be allowed to submit, in MySQL and MariaDB.
     """
     try:
-        connection = _engine(make_url(url)).connect()
-    except (ArgumentError, SQLAlchemyError, ValueError) as error:
+        parsed = database_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:  # SQLite would make the file
+            parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
+        connection = engine_for(parsed).connect()
+    except (ConfigurationError, SQLAlchemyError) as error:
         yield Finding(ABOUT, False, "the database cannot be reached", reason(error))
         return
     with connection:
@@ -47,14 +48,6 @@ def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
                 yield from look
             except SQLAlchemyError as error:
                 yield Finding(ABOUT, False, f"a question failed: {reason(error)}", "which right is missing?")
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return engine_of(url)
-    if url.database:  # SQLite would make the file
-        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
-    return create_engine(url, poolclass=NullPool)
 
 
 def _table(connection: Connection) -> Iterator[Finding]:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import ConfigurationError
+from ..stores.hosts import SESSION_ATTRIBUTES, WRITABLE
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -24,9 +26,10 @@ def connect(url: str) -> Connection:
     """Connect to a database by its URL, each statement a transaction. Raises ConfigurationError."""
     try:
         plain = url.replace("postgresql+psycopg://", "postgresql://", 1)  # as SQLAlchemy writes it, and --store
-        return psycopg.connect(
-            plain, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="gearbridge db"
-        )
+        options: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, **conninfo_to_dict(plain)}
+        if "," in str(options.get("host", "")):
+            options.setdefault(SESSION_ATTRIBUTES, WRITABLE)
+        return psycopg.connect(**{**options, "application_name": "gearbridge db"}, autocommit=True)
     except psycopg.Error as error:
         raise ConfigurationError(f"cannot connect to the database: {error}".strip()) from error
 

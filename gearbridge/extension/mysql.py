@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from ..errors import ConfigurationError
+from ..stores.engines import engine_for
+from ..stores.hosts import database_url, shown_url
 from ..stores.upgrade import create_or_upgrade
 from ..version import __version__
 from .sources import read_source
@@ -48,14 +48,14 @@ def mysql_script() -> str:
 
 def install_mysql(url: str) -> None:
     """Put tables, functions and views into the database, or bring them up to date. Raises ConfigurationError."""
-    parsed = make_url(url)
-    engine = create_engine(parsed.set(drivername=f"{parsed.get_backend_name()}+pymysql"), poolclass=NullPool)
+    parsed = database_url(url)
+    engine = engine_for(parsed)
     try:
         with engine.begin() as connection:
             create_or_upgrade(connection)
             for statement in statements():
                 connection.execute(text(re.sub(r"(?<!\\):", r"\\:", statement)))
     except SQLAlchemyError as error:
-        raise ConfigurationError(f"cannot install into {parsed.render_as_string()}: {error}") from error
+        raise ConfigurationError(f"cannot install into {shown_url(parsed)}: {error}") from error
     finally:
         engine.dispose()

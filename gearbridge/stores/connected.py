@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from gearbridge.errors import StoreError, StoreUnavailable
 
 from .broken import discard, reason
+from .hosts import shown_url
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class ConnectedStore:
         """Be ready to connect."""
         self._engine = self._create_engine(self._url)
         if self.questions is not None:
-            self._watch = Watch(self.questions, self._engine.connect)
+            self._watch = Watch(self.questions, self._engine.connect, self._session)
 
     def _dispose(self) -> None:
         """Disconnect, and connect no more."""
@@ -127,4 +128,4 @@ class ConnectedStore:
         return self._engine.dialect.is_disconnect(cause, raw, None) or self._is_unavailable(cause)
 
     def _shown_url(self) -> str:
-        return self._url.render_as_string(hide_password=True)
+        return shown_url(self._url)

@@ -68,7 +68,7 @@ class PostgreSQLDoorbell:
         self._connect = connect
         self._connection: Any = None
         self._armed = False
-        self._former: int | None = None  # the backend of the last connection
+        self._former: tuple[object, ...] = ()  # the host, its port and the backend of the last connection
         self._ended, self._end = os.pipe()
 
     def arm(self) -> bool:
@@ -121,9 +121,11 @@ class PostgreSQLDoorbell:
         try:
             if self._connection is None:
                 self._connection = self._connect()
-                if self._former is not None:  # it may be there still, behind a broken connection, and hold the lock
-                    self._answer(END_BACKEND.format(self._former))
-                self._former = self._connection.info.backend_pid
+                info = self._connection.info
+                if self._former[:2] == (info.host, info.port):
+                    # It may be there still, behind a broken connection, and hold the lock.
+                    self._answer(END_BACKEND.format(self._former[2]))
+                self._former = (info.host, info.port, info.backend_pid)
                 self._answer(f"LISTEN {_CHANNEL}")
             return self._answer(query) == b"t"
         except Exception as error:

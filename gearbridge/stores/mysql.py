@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, literal_column, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, literal_column, text
 
 from gearbridge.errors import StoreError, StoreInUse
 
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
+from .engines import engine_for
+from .mysql_hosts import nodes_of
 from .rows import COLUMNS, SETTLED
 from .schema import KEPT, MYSQL_SLOT, WAITING, job
 from .statements import Waiting, waiting
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from .bulk import Statement
+    from .mysql_hosts import Nodes
     from .rows import Row, Settlement
 
 _log = logging.getLogger(__name__)
@@ -61,6 +63,10 @@ class MySQLStore(BulkTableStore):
 
     _max_payload: int | None = None
 
+    def __init__(self, url: URL) -> None:
+        super().__init__(url)
+        self._nodes = nodes_of(url)
+
     @property
     def abilities(self) -> Abilities:
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
@@ -72,10 +78,10 @@ class MySQLStore(BulkTableStore):
     )
 
     def _session(self, raw: Any) -> Session:
-        return Session(raw._sock.fileno(), raw.thread_id())
+        return Session(raw._sock.fileno(), raw.thread_id(), f"{raw.host}:{raw.port}")
 
     def _create_engine(self, url: URL) -> Engine:
-        return engine_of(url)
+        return engine_of(url, self._nodes)
 
     def _take(self, connection: Connection) -> None:
         if connection.execute(_TAKE, {"seconds": 1 if self._opened else 0}).scalar() != 1:
@@ -141,13 +147,15 @@ class MySQLStore(BulkTableStore):
         return _STATEMENT_SIZE if self._max_payload is None else min(_STATEMENT_SIZE, self._max_payload)
 
 
-def engine_of(url: URL) -> Engine:
+def engine_of(url: URL, nodes: Nodes | None = None) -> Engine:
     """What makes connections to this database: in autocommit, strict, and never waiting for ever."""
-    return create_engine(
-        url.set(drivername=f"{url.get_backend_name()}+pymysql"),
-        poolclass=NullPool,
+    own = {"connect_timeout"} if nodes is not None else set()  # they have a shorter one
+    timeouts = {name: seconds for name, seconds in _TIMEOUTS.items() if name not in {*url.query, *own}}
+    return engine_for(
+        url,
+        nodes,
         isolation_level="AUTOCOMMIT",
-        connect_args={**_TIMEOUTS, "charset": "utf8mb4", "init_command": "SET sql_mode = 'TRADITIONAL'"},
+        connect_args={**timeouts, "charset": "utf8mb4", "init_command": "SET sql_mode = 'TRADITIONAL'"},
     )
 
 

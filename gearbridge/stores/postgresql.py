@@ -10,13 +10,14 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, event, text
 
 from gearbridge.errors import StoreError, StoreInUse, StoreUnavailable
 
 from .bulk import CLAIMED_ROWS, BulkTableStore
 from .doorbell import END_BACKEND, PostgreSQLDoorbell
+from .engines import engine_for
+from .hosts import hosts_of
 from .postgresql_lone import LoneJobs
 from .rows import COLUMNS, SETTLED
 from .schema import KEPT, WAITING, job, metadata
@@ -65,8 +66,9 @@ _WAITING = (
 _ROWS = f"{CLAIMED_ROWS} WHERE id = ANY (%b::int8[]) ORDER BY id"
 _DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
 
-#: Seconds to connect, and until a connection whose other end is gone counts as broken.
+#: Seconds to connect, and until a connection whose other end is gone counts as broken; what the URL says goes first.
 _CONNECT = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_CONNECT_EACH = 2  # seconds to connect to each of several hosts; the next one may be the one to write to
 _USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, libpq's tcp_user_timeout
 #: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
 LOCK_CLASS = 0x67656172
@@ -95,14 +97,17 @@ class PostgreSQLStore(BulkTableStore):
     )
 
     def _session(self, raw: Any) -> Session:
-        return Session(raw.fileno(), raw.info.backend_pid)
+        return Session(raw.fileno(), raw.info.backend_pid, f"{raw.info.host}:{raw.info.port}")
 
     def _create_engine(self, url: URL) -> Engine:
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            poolclass=NullPool,
+        options = {**_CONNECT, "tcp_user_timeout": _USER_TIMEOUT}
+        if len(hosts_of(url)) > 1:
+            options["connect_timeout"] = _CONNECT_EACH
+        options = {name: value for name, value in options.items() if name not in url.query}
+        engine = engine_for(
+            url,
             isolation_level="AUTOCOMMIT",
-            connect_args={**_CONNECT, "tcp_user_timeout": _USER_TIMEOUT, "application_name": "gearbridge server"},
+            connect_args={**options, "application_name": "gearbridge server"},
         )
         event.listen(engine, "connect", _look_into_schema)
         return engine

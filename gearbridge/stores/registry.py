@@ -13,7 +13,9 @@ from .memory import MemoryStore
 if TYPE_CHECKING:
     from .base import Store
 
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^/@]*(@)")
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@?]*(@)")
+#: The same as an option, which libpq takes too.
+_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&]*")
 #: The same in a URL that is an option of another one, and written so.
 _INNER_PASSWORD = re.compile(r"(%3A%2F%2F.*?%3A).*(%40)", re.IGNORECASE)
 
@@ -21,8 +23,8 @@ _INNER_PASSWORD = re.compile(r"(%3A%2F%2F.*?%3A).*(%40)", re.IGNORECASE)
 FORMS = (
     "memory:",
     "sqlite:///FILE",
-    "postgresql://USER:PASSWORD@HOST/DATABASE",
-    "mysql://USER:PASSWORD@HOST/DATABASE",
+    "postgresql://USER:PASSWORD@HOST[,HOST...]/DATABASE",
+    "mysql://USER:PASSWORD@HOST[,HOST...]/DATABASE",
     "memcached://HOST:PORT/PREFIX",
     "innodb-memcached://HOST:PORT/PREFIX?sql=mysql://...",
 )
@@ -50,20 +52,20 @@ def store_for(url: str) -> Store:
     if scheme in _ITEMS:
         return _made(*_ITEMS[scheme], url)
     if scheme not in _TABLES:
-        raise ConfigurationError(f"{url!r} is not a store URL; it must be one of {', '.join(FORMS)}")
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+        raise ConfigurationError(f"{shown(url)!r} is not a store URL; it must be one of {', '.join(FORMS)}")
+    from .hosts import database_url  # noqa: PLC0415
 
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"{url!r} is not a store URL: {error}") from error
+        parsed = database_url(url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{shown(url)!r} is not a store URL: {error}") from error
     return _made(*_TABLES[scheme], parsed)
 
 
 def shown(url: str) -> str:
     """A store's URL without its password, for logs."""
-    return _INNER_PASSWORD.sub(r"\1***\2", _PASSWORD.sub(r"\1***\2", url))
+    url = _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***\2", url))
+    return _INNER_PASSWORD.sub(r"\1***\2", url)
 
 
 def _made(module: str, name: str, url: object) -> Store:

@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,10 +27,11 @@ PATIENCE = 1.5
 
 
 class Session(NamedTuple):
-    """One of our connections: its socket, and what the database calls it."""
+    """One of our connections: its socket, what the database calls it, and which of several hosts that is."""
 
     descriptor: int
     number: int
+    host: str
 
 
 class Questions(NamedTuple):
@@ -41,13 +42,20 @@ class Questions(NamedTuple):
 
 
 class Watch:
-    """Watches over one connection, which `connected` tells. `connect` makes another one."""
+    """Watches over one connection, which `connected` tells.
+
+    `connect` makes another one, and `session_of` says which session a connection of the driver's is.
+    """
 
     def __init__(
-        self, questions: Questions, connect: Callable[[], contextlib.AbstractContextManager[Connection]]
+        self,
+        questions: Questions,
+        connect: Callable[[], contextlib.AbstractContextManager[Connection]],
+        session_of: Callable[[Any], Session],
     ) -> None:
         self._questions = questions
         self._connect = connect
+        self._session_of = session_of
         self._session: Session | None = None
         self._since: float | None = None  # when the call that runs began
         self._lock = threading.Lock()
@@ -80,6 +88,12 @@ class Watch:
                 continue
             try:
                 with self._connect() as other:
+                    # Another host answers where ours does not, and knows nothing of our session. Its number there may
+                    # be somebody else's.
+                    if self._session_of(other.connection.dbapi_connection).host != session.host:
+                        _log.warning("the database's host is silent, and another one answers; we go there")
+                        self._cut(since, session)
+                        continue
                     if other.exec_driver_sql(self._questions.busy.format(session.number)).scalar():
                         continue
                     _log.warning("the connection to the database is silent; it is made anew")

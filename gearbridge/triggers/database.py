@@ -7,26 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.stores.engines import engine_for
+from gearbridge.stores.hosts import database_url, shown_url
+from gearbridge.stores.registry import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
 
-_DRIVERS = {
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "sqlite": "sqlite+pysqlite",
-}
-FORMS = "postgresql://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE"
+FORMS = (
+    "postgresql://USER:PASSWORD@HOST[,HOST...]/DATABASE, mysql://USER:PASSWORD@HOST[,HOST...]/DATABASE "
+    "or sqlite:///FILE"
+)
 
 #: What PostgreSQL says where no gman_enqueue takes what an expression gives.
 _NO_SUCH_FUNCTION = "42883"
@@ -39,20 +35,19 @@ def opened(url: str) -> Iterator[Connection]:
     Raises ConfigurationError for a URL that names no database, and for what the database refuses meanwhile.
     """
     try:
-        parsed = make_url(url)
-        driver = _DRIVERS[parsed.drivername.partition("+")[0]]
-    except (ArgumentError, ValueError, KeyError):
-        raise ConfigurationError(f"{url!r} is no database that takes triggers; it is {FORMS}") from None
-    if driver.startswith("sqlite") and not Path(parsed.database or "").is_file():
+        parsed = database_url(url)
+        engine = engine_for(parsed)
+    except ConfigurationError:
+        raise ConfigurationError(f"{shown(url)!r} is no database that takes triggers; it is {FORMS}") from None
+    if engine.dialect.name == "sqlite" and not Path(parsed.database or "").is_file():
         raise ConfigurationError(f"there is no SQLite file {parsed.database or ''}")
-    engine = create_engine(parsed.set(drivername=driver), poolclass=NullPool)
     try:
         with engine.begin() as connection:
             yield connection
     except DBAPIError as error:
         raise ConfigurationError(_complaint(error.orig)) from error
     except SQLAlchemyError as error:
-        raise ConfigurationError(f"{parsed.render_as_string()}: {error}") from error
+        raise ConfigurationError(f"{shown_url(parsed)}: {error}") from error
     finally:
         engine.dispose()
 
