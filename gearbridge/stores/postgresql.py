@@ -19,6 +19,7 @@ from .doorbell import END_BACKEND, PostgreSQLDoorbell
 from .engines import engine_for
 from .hosts import hosts_of
 from .postgresql_lone import LoneJobs
+from .replication import Unconfirmed, demand_writable, is_unavailable, wait_for_standbys, warn_of_lost_commits
 from .rows import COLUMNS, SETTLED
 from .schema import KEPT, WAITING, job, metadata
 from .table import IN_USE
@@ -88,6 +89,7 @@ class PostgreSQLStore(BulkTableStore):
     def __init__(self, url: URL) -> None:
         super().__init__(url)
         self._lone = LoneJobs()
+        self._unconfirmed = Unconfirmed()
 
     # A backend that waits for its client, to listen or to speak, is busy with nothing.
     questions: ClassVar[Questions | None] = Questions(
@@ -123,6 +125,7 @@ class PostgreSQLStore(BulkTableStore):
                 connection.execute(text(f"ALTER TABLE public.{name} SET SCHEMA {SCHEMA}"))
 
     def _take(self, connection: Connection) -> None:
+        demand_writable(connection)
         # The session that had it may be ours, and about to end.
         pauses = [*_LOCK_PAUSES] if self._opened else []
         while not connection.execute(_TAKE).scalar():
@@ -134,6 +137,11 @@ class PostgreSQLStore(BulkTableStore):
             connection.execute(text("SET synchronous_commit TO on"))
         if connection.execute(text("SHOW fsync")).scalar() == "off":
             _log.warning("fsync is off in this PostgreSQL: a power failure loses acknowledged jobs")
+        warn_of_lost_commits(connection, self._url)
+        raw: Any = connection.connection.dbapi_connection
+        self._unconfirmed.listen(raw)
+        wait_for_standbys(connection)
+        self._demand_confirmation()
 
     def replay(self) -> Iterator[StoredJob]:
         """The jobs in the table, in order of submission."""
@@ -166,6 +174,15 @@ class PostgreSQLStore(BulkTableStore):
         raw: Any = connection.connection.dbapi_connection
         if not self._lone.write(raw.pgconn, group):
             super()._write(connection, group)
+        self._demand_confirmation()
+
+    def _demand_confirmation(self) -> None:
+        if self._unconfirmed.taken():
+            self._disconnect()
+            raise StoreUnavailable("the wait for a synchronous standby was cancelled: a failover could lose the commit")
+
+    def _is_unavailable(self, error: Exception) -> bool:
+        return is_unavailable(error)
 
     def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
         yield _INSERT[state], [list(column) for column in zip(*rows, strict=True)]

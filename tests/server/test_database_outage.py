@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -17,25 +14,20 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.innodb_memcached import InnoDBMemcached
 from tests.fixtures.mariadb import MariaDB
 from tests.fixtures.memcached import Memcached
+from tests.fixtures.postgres import kill_postgres
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
-from .load import Load, check_all_there, work_all
+from .load import check_all_there, work_all
+from .outage import Mortal, outage_under_load
 from .wire_client import WireClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: How often the database is killed here; `make soak` does it more often.
 KILLS = int(os.environ.get("GEARBRIDGE_TEST_DATABASE_KILLS", "2"))
-
-
-class Mortal(Protocol):
-    """What keeps jobs, and what the test may kill."""
-
-    def kill(self) -> None: ...
-
-    def start(self) -> None: ...
 
 
 class Database(Mortal, Protocol):
@@ -50,12 +42,7 @@ class PostgreSQL:
         self.url = self._cluster.url()
 
     def kill(self) -> None:
-        # The backends too: one of them could finish a commit after the postmaster is gone.
-        server = self._cluster.pid
-        children = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii").split()
-        for pid in (server, *map(int, children)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_postgres(self._cluster)
 
     def start(self) -> None:
         wait_until(self._restarted, 60, "PostgreSQL to start again")
@@ -98,39 +85,6 @@ class InnoDBPlugin:
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with contextlib.ExitStack() as stack:
         yield request.param(stack)
-
-
-def foreground_round_trip(port: int) -> None:
-    with WireClient(port) as client, WireClient(port) as worker:
-        handle = client.ask("SUBMIT_JOB", "foreground", "", "x")[1]
-        worker.send("CAN_DO", "foreground")
-        assert worker.ask("GRAB_JOB")[1] == handle
-        worker.send("WORK_COMPLETE", handle, "y")
-        assert client.hear() == ("WORK_COMPLETE", handle, "y")
-
-
-def outage_under_load(database: Mortal, port: int, name: str) -> dict[str, str]:
-    """Kill what keeps the jobs and start it again, while clients submit; what they were acknowledged."""
-    loads = [Load(port, f"{name}-{index}") for index in range(3)]
-    wait_until(lambda: all(load.acknowledged for load in loads), what="the load to begin")
-    database.kill()
-    foreground_round_trip(port)
-    # What is acknowledged while the database is away can only be what it had committed before it was killed.
-    threading.Event().wait(0.1)
-    silent = [len(load.acknowledged) for load in loads]
-    threading.Event().wait(0.3)
-    assert [len(load.acknowledged) for load in loads] == silent
-    database.start()
-    wait_until(
-        lambda: all(len(load.acknowledged) > count for load, count in zip(loads, silent, strict=True)),
-        what="acknowledgements to go on",
-    )
-    acknowledged: dict[str, str] = {}
-    for load in loads:
-        load.stop()
-        assert load.refused == 0, "they had the patience to wait"
-        acknowledged.update(load.acknowledged)
-    return acknowledged
 
 
 def test_kill_minus_9_of_the_database_under_load(database: Database, tmp_path: Path) -> None:
