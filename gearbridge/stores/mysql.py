@@ -7,6 +7,7 @@ cut into statements by their size.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, literal_column, text
@@ -15,6 +16,7 @@ from gearbridge.errors import StoreError, StoreInUse
 
 from .base import Abilities
 from .bulk import BulkTableStore, chunks, settle_statement
+from .cluster import catch_up, is_deadlock, is_unavailable
 from .engines import engine_for
 from .mysql_hosts import nodes_of
 from .rows import COLUMNS, SETTLED
@@ -56,6 +58,9 @@ _NEXT_FUNCTION = (
 #: Of the lock that says "a server or bridge has this table".
 LOCK_NAME = f"CONCAT(DATABASE(), '.{job.name}')"
 _TAKE = text(f"SELECT GET_LOCK({LOCK_NAME}, :seconds)")
+_IS_TAKEN = f"SELECT IS_USED_LOCK({LOCK_NAME}) IS NOT NULL"
+#: Seconds before a group is tried again that a deadlock undid; in Galera that is also what two nodes wrote at once.
+_DEADLOCK_PAUSES = (0.0, 0.01, 0.05, 0.2)
 
 
 class MySQLStore(BulkTableStore):
@@ -86,6 +91,10 @@ class MySQLStore(BulkTableStore):
     def _take(self, connection: Connection) -> None:
         if connection.execute(_TAKE, {"seconds": 1 if self._opened else 0}).scalar() != 1:
             raise StoreInUse(IN_USE)
+        # A lock is its host's own, in a cluster too. Ours first, then a look at the others': of two at once one sees.
+        if self._nodes and any(self._nodes.elsewhere(connection.connection.dbapi_connection, _IS_TAKEN)):
+            raise StoreInUse(IN_USE)
+        catch_up(connection)
         flush, packet = connection.execute(
             text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@SESSION.max_allowed_packet")
         ).one()
@@ -125,6 +134,21 @@ class MySQLStore(BulkTableStore):
     def _deletes(self, handles: list[str]) -> Iterator[Statement]:
         for chunk in chunks(handles, _SIZES):
             yield f"DELETE FROM {job.name} WHERE handle IN ({', '.join(['%s'] * len(chunk))})", chunk
+
+    def _run(self, raw: Any, statements: list[Statement]) -> None:
+        for pause in _DEADLOCK_PAUSES:
+            try:
+                super()._run(raw, statements)
+            except Exception as error:
+                if not is_deadlock(error):
+                    raise
+                time.sleep(pause)
+            else:
+                return
+        super()._run(raw, statements)
+
+    def _is_unavailable(self, error: Exception) -> bool:
+        return is_unavailable(error)
 
     def _functions(self, connection: Connection) -> set[str]:
         raw: Any = connection.connection.dbapi_connection

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import psycopg
+import pymysql
 import pytest
 
+from gearbridge.errors import StoreInUse, StoreUnavailable
+from gearbridge.extension.mysql import install_mysql
+from gearbridge.records import Drop, Put, StoredJob
+from gearbridge.stores.registry import store_for
+from tests.fixtures.galera import Galera
 from tests.fixtures.postgres import frozen_postgres, kill_postgres, value
 from tests.fixtures.processes import wait_until
 from tests.fixtures.replicas import Pair
@@ -27,11 +35,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gearbridge import Job
+    from tests.fixtures.galera import Node
 
 #: How often the database fails over here; `make soak` does it more often.
 FAILOVERS = int(os.environ.get("GEARBRIDGE_TEST_FAILOVERS", "1"))
 #: Seconds from the moment at which a host takes writes again until the work has to go on.
 RESUMED_WITHIN = 10.0
+#: MySQL's functions take no fewer arguments.
+_ENQUEUE = "SELECT gman_enqueue('f', %s, NULL, NULL, NULL, NULL, NULL)"
 
 
 class Cluster(Mortal, Protocol):
@@ -70,6 +81,70 @@ class ReplicatedPostgreSQL:
         self.pair.follow()
 
 
+class MariaDBGalera:
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._galera = stack.enter_context(Galera())
+        self._killed: Node | None = None
+        self.url = self._galera.make_database()
+        self._database = self.url.rpartition("/")[2]
+        install_mysql(self.url)
+
+    @contextlib.contextmanager
+    def connect_anywhere(self) -> Iterator[Callable[[str], None]]:
+        node = next(node for node in self._galera.nodes if node is not self._killed)
+        try:
+            with node.connect(self._database) as session, session.cursor() as cursor:
+                yield lambda payload: cursor.execute(_ENQUEUE, (payload,))
+        except pymysql.Error as error:
+            raise OSError(error) from error
+
+    def kill(self) -> None:
+        self._killed = self.holders()[0]
+        self._killed.kill()
+
+    def start(self) -> None:
+        alive = [node for node in self._galera.nodes if node is not self._killed]
+        wait_until(lambda: all(node.state("wsrep_cluster_size") == "2" for node in alive), what="a new cluster of two")
+
+    def mend(self) -> None:
+        assert self._killed
+        self._killed.start()
+        self._killed = None
+
+    def url_of_last(self) -> str:
+        """The URL with the last node only."""
+        return self.url.replace(self.url.partition("@")[2].rpartition(",")[0] + ",", "127.0.0.1:1,")
+
+    @contextlib.contextmanager
+    def last_behind(self) -> Iterator[Callable[[], object]]:
+        """Have the last node apply nothing of what the others commit; gives whether somebody waits for it."""
+        with self._galera.nodes[-1].connect() as session, session.cursor() as cursor:
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+            question = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT version FROM%'"
+            yield lambda: cursor.execute(question) and cursor.fetchone() == (1,)
+            cursor.execute("UNLOCK TABLES")
+
+    def leave_one(self) -> Node:
+        """Kill all nodes but the one on which a server has the job table, until that is cut off; return it."""
+        left = self.holders()[0]
+        for node in self._galera.nodes:
+            if node not in {left, self._killed}:
+                node.kill()
+        wait_until(lambda: left.state("wsrep_cluster_status") == "non-Primary", what="the last one to see that it is")
+        return left
+
+    def holders(self) -> list[Node]:
+        """The nodes on which a server has the job table."""
+        question = f"SELECT IS_USED_LOCK('{self._database}.gearbridge_job')"
+        found = []
+        for node in self._galera.nodes:
+            if node is not self._killed:
+                with node.connect() as session, session.cursor() as cursor:
+                    cursor.execute(question)
+                    found += [node] if cursor.fetchone() != (None,) else []
+        return found
+
+
 class Enqueuer:
     """A program that enqueues by SQL, job after job, and goes on elsewhere when its host goes away."""
 
@@ -95,7 +170,7 @@ class Enqueuer:
             self._stop.wait(0.05)
 
 
-@pytest.fixture(scope="module", params=[ReplicatedPostgreSQL])
+@pytest.fixture(scope="module", params=[ReplicatedPostgreSQL, MariaDBGalera])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with contextlib.ExitStack() as stack:
         yield request.param(stack)
@@ -136,6 +211,37 @@ def fail_over(cluster: Cluster, port: int, name: str, done: Counter[str]) -> set
     return {f"{name}-first", *enqueuer.committed, *acknowledged.values()}
 
 
+def test_a_second_server_is_refused_though_it_reaches_another_host(cluster: Cluster) -> None:
+    hosts = re.search(r"@([^/]+)/", cluster.url)
+    assert hosts
+    turned = cluster.url.replace(hosts[1], ",".join(reversed(hosts[1].split(","))))
+    stores = [store_for(cluster.url), store_for(turned)]
+    for first, second in (stores, reversed(stores)):
+        first.open()
+        with pytest.raises(StoreInUse, match="the job table is in use"):
+            second.open()
+        first.apply([Put(StoredJob(b"H:1", b"f", b"")), Drop(b"H:1")])
+        first.close()
+
+
+def test_a_node_that_is_behind_is_read_when_it_has_caught_up(cluster: Cluster) -> None:
+    if not isinstance(cluster, MariaDBGalera):
+        pytest.skip("nobody reads a standby of PostgreSQL's")
+    store, elsewhere = store_for(cluster.url), store_for(cluster.url_of_last())
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b"")), Put(StoredJob(b"H:2", b"f", b""))])
+    with ThreadPoolExecutor(1) as thread, cluster.last_behind() as waiting:
+        store.apply([Drop(b"H:1")])
+        store.close()
+        opened = thread.submit(elsewhere.open)
+        wait_until(lambda: opened.done() or waiting(), what="the other node to be asked")
+        assert not opened.done(), "it would have said that the job is there"
+    opened.result(30)
+    assert [job.handle for job in elsewhere.replay()] == [b"H:2"]
+    elsewhere.apply([Drop(b"H:2")])
+    elsewhere.close()
+
+
 def test_a_failover_under_load_loses_nothing_and_needs_no_restart(cluster: Cluster, tmp_path: Path) -> None:
     done: Counter[str] = Counter()
 
@@ -159,6 +265,23 @@ def test_a_failover_under_load_loses_nothing_and_needs_no_restart(cluster: Clust
         assert server.process
         assert server.process.running
     assert [payload for payload, times in done.items() if times > 1] == []
+
+
+def test_a_node_that_is_cut_off_from_its_cluster_is_waited_for(cluster: Cluster) -> None:
+    if not isinstance(cluster, MariaDBGalera):
+        pytest.skip("PostgreSQL knows no such thing")
+    store = store_for(cluster.url)
+    store.open()
+    left = cluster.leave_one()
+    for why in ("WSREP has not yet prepared node", "cut off from its cluster"):  # in the session, and for the next one
+        with pytest.raises(StoreUnavailable, match=why):
+            store.apply([Put(StoredJob(b"H:1", b"f", b"x"))])
+    with left.connect() as session, session.cursor() as cursor:
+        cursor.execute("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'")  # it alone is the cluster
+    wait_until(lambda: left.state("wsrep_cluster_status") == "Primary", what="a cluster of one")
+    store.apply([Put(StoredJob(b"H:1", b"f", b"x"))])
+    assert [job.handle for job in store.replay()] == [b"H:1"]
+    store.close()
 
 
 def test_a_primary_that_hangs_is_left_for_the_standby(tmp_path: Path) -> None:
