@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .connections import runner
+from .traces import to_traceparent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,9 +29,16 @@ _CALLS = {
     ),
     "mysql": "SELECT gman_enqueue(?, ?, ?, ?, ?, ?, ?)",
 }
+#: The setting is put back, for it is no other job's; as one statement, because each may be a transaction of its own.
+_TRACED = (
+    "WITH former AS MATERIALIZED (SELECT current_setting('gearbridge.traceparent', true) AS traceparent), "
+    "traced AS MATERIALIZED (SELECT set_config('gearbridge.traceparent', ?, true) FROM former), "
+    f"job AS MATERIALIZED ({_CALLS['postgresql']} AS handle FROM traced) "
+    "SELECT handle, set_config('gearbridge.traceparent', coalesce(former.traceparent, ''), true) FROM job, former"
+)
 _INSERT = (
     "INSERT INTO gearbridge_job (handle, function, unique_key, priority, payload, due, attempts, reducer, state, "
-    "max_attempts, keep_result, enqueued) VALUES (?, ?, ?, ?, ?, ?, 0, '', 1, ?, ?, ?) "
+    "max_attempts, keep_result, enqueued) VALUES (?, ?, ?, ?, ?, ?, 0, ?, 1, ?, ?, ?) "
     "ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key != '' DO NOTHING RETURNING handle"
 )
 _FIND = "SELECT handle FROM gearbridge_job WHERE function = ? AND unique_key = ? AND state = 1"
@@ -47,6 +55,7 @@ def enqueue(
     run_at: datetime | None = None,
     max_attempts: int | None = None,
     keep_result: bool = False,
+    traceparent: str | None = None,
 ) -> str:
     """Enqueue a background job as part of the connection's transaction, and return its handle.
 
@@ -55,7 +64,8 @@ def enqueue(
 
     An unfinished job of this function with this `unique_key` is not enqueued again: its handle is returned. A job that
     fails is tried until it was tried `max_attempts` times (None: once); with `keep_result` its row stays when it is
-    done.
+    done. The worker gets the `traceparent` (W3C Trace Context); where none is given, that of the session's setting, in
+    PostgreSQL and MySQL.
 
     Raises ConfigurationError for a connection it does not know, ValueError for a value that cannot be, and what the
     driver raises; the transaction is then as the database has it.
@@ -69,22 +79,27 @@ def enqueue(
         max_attempts=max_attempts,
         keep_result=keep_result,
     )
+    trace = to_traceparent(traceparent).decode()
     kind, run = runner(connection)
     if kind == "sqlite":
-        return _insert(run, wish)
-    if kind == "mysql" and wish.run_at is not None:
-        # A DATETIME has no time zone: it is in that of the session.
-        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0][0]
-        wish = wish._replace(run_at=local)
-    return str(run(_CALLS[kind], wish)[0][0])
+        return _insert(run, wish, trace)
+    if kind == "mysql":
+        return _call_mysql(run, wish, trace)
+    return str(run(*_call_postgresql(wish, trace))[0][0])
 
 
-async def enqueue_async(connection: Any, function: str, payload: bytes | str, **options: Any) -> str:
+async def enqueue_async(
+    connection: Any, function: str, payload: bytes | str, *, traceparent: str | None = None, **options: Any
+) -> str:
     """`enqueue` for psycopg's AsyncConnection and SQLAlchemy's AsyncConnection and AsyncSession."""
     if hasattr(connection, "run_sync"):
-        return str(await connection.run_sync(lambda plain: enqueue(plain, function, payload, **options)))
-    wish = _wish(function, payload, **options)
-    cursor = await connection.execute(_CALLS["postgresql"].replace("?", "%s"), wish)
+        return str(
+            await connection.run_sync(
+                lambda plain: enqueue(plain, function, payload, traceparent=traceparent, **options)
+            )
+        )
+    statement, values = _call_postgresql(_wish(function, payload, **options), to_traceparent(traceparent).decode())
+    cursor = await connection.execute(statement.replace("?", "%s"), values)
     return str((await cursor.fetchone())[0])
 
 
@@ -116,7 +131,26 @@ def _wish(
     return _Wish(function, content, unique_key, priority, run_at, max_attempts, keep_result)
 
 
-def _insert(run: Run, wish: _Wish) -> str:
+def _call_postgresql(wish: _Wish, traceparent: str) -> tuple[str, tuple[object, ...]]:
+    return (_TRACED, (traceparent, *wish)) if traceparent else (_CALLS["postgresql"], wish)
+
+
+def _call_mysql(run: Run, wish: _Wish, traceparent: str) -> str:
+    if wish.run_at is not None:
+        # A DATETIME has no time zone: it is in that of the session.
+        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0][0]
+        wish = wish._replace(run_at=local)
+    if not traceparent:
+        return str(run(_CALLS["mysql"], wish)[0][0])
+    ((former,),) = run("SELECT @gearbridge_traceparent")
+    run("SET @gearbridge_traceparent = ?", (traceparent,))
+    try:
+        return str(run(_CALLS["mysql"], wish)[0][0])
+    finally:
+        run("SET @gearbridge_traceparent = ?", (former,))
+
+
+def _insert(run: Run, wish: _Wish, traceparent: str) -> str:
     """What gman_enqueue does, in a database without functions."""
     _check(wish.function, wish.unique_key, wish.priority, wish.max_attempts)
     due = 0 if wish.run_at is None else math.ceil(wish.run_at.timestamp())
@@ -127,6 +161,7 @@ def _insert(run: Run, wish: _Wish) -> str:
         _PRIORITIES[wish.priority],
         wish.payload,
         max(0, due),
+        f"\\x00{traceparent}" if traceparent else "",  # as stores/names.py writes what traces.py keeps
         wish.max_attempts or 0,
         int(wish.keep_result),
         int(time.time()),

@@ -24,7 +24,8 @@ class StoredJob:
     """A background job as a store keeps it. Nothing here changes after submission, except `attempts`.
 
     `due` is the time before which the job must not run, in seconds since 1970; 0 means at once. `attempts` counts how
-    often a worker that held it was lost. Empty `unique_key` and `reducer` mean none.
+    often a worker that held it was lost. Empty `unique_key` and `reducer` mean none; with the reducer, or in its place,
+    there may be a traceparent (traces.py).
     """
 
     __slots__ = ("attempts", "due", "function", "handle", "payload", "priority", "reducer", "unique_key")

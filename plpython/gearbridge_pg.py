@@ -76,7 +76,14 @@ def do_bytes(
         raise null_argument(function)
     client = clients.for_function(function)
     try:
-        return client.ready().do(function, payload, unique_key, priority=_PRIORITIES[priority], on_warning=_warn)
+        return client.ready().do(
+            function,
+            payload,
+            unique_key,
+            priority=_PRIORITIES[priority],
+            on_warning=_warn,
+            traceparent=client.traceparent,
+        )
     except (errors.GearbridgeError, ValueError) as error:
         raise sql_error(error) from None
 
@@ -91,7 +98,7 @@ def do_all_bytes(function: str | None, payloads: Sequence[object] | None) -> lis
     name, all_payloads = _checked(function, payloads)
     client = clients.for_function(name)
     try:
-        return client.ready().do_all(name, all_payloads, on_warning=_warn)
+        return client.ready().do_all(name, all_payloads, on_warning=_warn, traceparent=client.traceparent)
     except (errors.GearbridgeError, ValueError) as error:
         raise sql_error(error) from None
 
@@ -155,7 +162,7 @@ def do_background_many(function: str | None, payloads: Sequence[object] | None) 
     name, all_payloads = _checked(function, payloads)
     client = clients.for_function(name)
     try:
-        return client.ready().do_background_many(name, all_payloads)
+        return client.ready().do_background_many(name, all_payloads, traceparent=client.traceparent)
     except (errors.GearbridgeError, ValueError) as error:
         raise sql_error(error) from None
 

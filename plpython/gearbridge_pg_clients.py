@@ -43,7 +43,8 @@ _CALLER = """
         AS allowed
 """
 _NAME = plpy.prepare(
-    "SELECT current_user::pg_catalog.text AS role, pg_catalog.statement_timestamp()::pg_catalog.text AS statement"
+    "SELECT current_user::pg_catalog.text AS role, pg_catalog.statement_timestamp()::pg_catalog.text AS statement,"
+    " pg_catalog.current_setting('gearbridge.traceparent', true) AS traceparent"
 )
 _ASKER = plpy.prepare(_CALLER)
 _SUBMITTER = plpy.prepare(_CALLER + ", gearbridge.may_submit($1, current_user) AS may", ["text"])
@@ -107,6 +108,7 @@ def for_function(function: str) -> SessionClient:
     if _last_client is None or asked != _last:
         _last_client = _for_submitter(function)
         _last = asked
+    _last_client.traceparent = name["traceparent"]
     return _last_client
 
 

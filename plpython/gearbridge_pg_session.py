@@ -47,6 +47,7 @@ class SessionClient(Client):
     """This session's client: its timeouts are the session's settings, read where they matter."""
 
     def __init__(self, servers: str) -> None:
+        self.traceparent: str | None = None  # the setting, as it was when the client was asked for
         self._settings: tuple[str | None, str | None] = (None, None)  # as they were read last
         self._reply_limit: float | None = DEFAULT_REPLY_TIMEOUT
         self._background = False
@@ -83,7 +84,9 @@ class SessionClient(Client):
         """Submit a background job. No setting is read before: `_look_up` keeps the time limit, if there is a wait."""
         self._background = True
         self._waiting_since = None
-        return self.do_background(function, payload, unique_key, priority=priority, run_at=run_at)
+        return self.do_background(
+            function, payload, unique_key, priority=priority, run_at=run_at, traceparent=self.traceparent
+        )
 
     def _connecting(self) -> None:
         self._answer_awaited = False

@@ -35,6 +35,7 @@
 \i gearbridge/_check.sql
 \i gearbridge/_priority.sql
 \i gearbridge/_due.sql
+\i gearbridge/_trace.sql
 \i gearbridge/_ring.sql
 \i gearbridge/_enqueue.sql
 \i gearbridge/_enqueue_many.sql

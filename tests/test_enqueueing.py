@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,6 +17,7 @@ import gearbridge
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
+from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +92,40 @@ def test_a_server_on_the_same_database_does_the_job(place: Place, tmp_path: Path
             wait_until(lambda: done == [(handle, b"cat")])
 
 
+def test_a_trace_is_of_that_job_only_and_the_worker_gets_it(place: Place, tmp_path: Path) -> None:
+    told: list[tuple[bytes, str]] = []
+    with closing(place.connect()) as db:
+        gearbridge.enqueue(db, "f", "traced", run_at=datetime.now(UTC), traceparent=TRACE)
+        gearbridge.enqueue(db, "f", "plain")
+        db.commit()
+    with GearbridgeServer(tmp_path, "--store", place.url) as server:  # noqa: SIM117  one thing after the other
+        with working(server.address, f=lambda job: told.append((job.payload, job.traceparent))):
+            wait_until(lambda: len(told) == 2)
+    assert sorted(told) == [(b"plain", ""), (b"traced", TRACE)]
+
+
+@pytest.mark.parametrize("place", ["postgresql", "mysql"], indirect=True)
+def test_the_sessions_trace_is_that_of_all_others(place: Place) -> None:
+    own = TRACE.replace("b7", "c8")
+    setting = {
+        "mysql": "SET @gearbridge_traceparent = %s",
+        "postgresql": "SELECT set_config('gearbridge.traceparent', %s, false)",
+    }
+    with closing(place.connect()) as db:
+        cursor = db.cursor()
+        cursor.execute(setting[place.kind], (TRACE,))
+        gearbridge.enqueue(db, "f", "of the session")
+        gearbridge.enqueue(db, "f", "of its own", traceparent=own)
+        with pytest.raises(ValueError, match="'nonsense' is no traceparent"):
+            gearbridge.enqueue(db, "f", "none", traceparent="nonsense")
+        gearbridge.enqueue(db, "f", "of the session again")
+        db.commit()
+        cursor.execute(setting[place.kind], ("nonsense",))
+        with pytest.raises((psycopg.Error, pymysql.MySQLError), match=r"gearbridge[._]traceparent"):
+            gearbridge.enqueue(db, "f", "none")
+    assert [row[0].removeprefix("\\x00") for row in place.rows("reducer")] == [TRACE, own, TRACE]
+
+
 def test_a_connection_of_another_kind_is_refused() -> None:
     with pytest.raises(gearbridge.ConfigurationError, match="does not know what to do with"):
         gearbridge.enqueue(object(), "f", "x")
@@ -102,7 +137,7 @@ def test_async_connections_of_psycopg(place: Place) -> None:
         async with await psycopg.AsyncConnection.connect(place.url) as db:
             with pytest.raises(TypeError, match="'urgency'"):
                 await gearbridge.enqueue_async(db, "f", "x", urgency=1)
-            return await gearbridge.enqueue_async(db, "f", "x", priority="high")
+            return await gearbridge.enqueue_async(db, "f", "x", priority="high", traceparent=TRACE)
 
     handle = asyncio.run(main())
-    assert place.rows("handle, priority") == [(handle, 0)]
+    assert place.rows("handle, priority, reducer") == [(handle, 0, "\\x00" + TRACE)]

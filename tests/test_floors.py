@@ -20,6 +20,7 @@ FLOORS = {
     "ports": 1,
     "wire": 1,
     "records": 1,
+    "traces": 1,
     "connections": 1,
     "certificates": 1,
     "top": 1,
@@ -60,6 +61,7 @@ PURE = [
     "top/figures.py",
     "top/screen.py",
     "records.py",
+    "traces.py",
     "errors.py",
 ]
 

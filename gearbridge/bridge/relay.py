@@ -22,6 +22,7 @@ from gearbridge.client.session import BACKGROUND, FOREGROUND, number, read_statu
 from gearbridge.core.jobs import EnqueuedJob
 from gearbridge.core.journal import Journal
 from gearbridge.records import Drop, Failed, Retry
+from gearbridge.traces import split_trace
 from gearbridge.wire import commands as c
 
 from .tally import Tallies
@@ -63,6 +64,11 @@ class Flight(EnqueuedJob):
     def arguments(self) -> tuple[bytes, bytes, bytes]:
         """That packet's arguments."""
         return self.function, self.handle, self.payload
+
+    @property
+    def traceparent(self) -> bytes:
+        """What goes ahead of that packet, where there is one."""
+        return split_trace(self.reducer)[1] if self.reducer else b""
 
     def begin_anew(self) -> None:
         """Whatever a job server said of it is void."""

@@ -132,7 +132,7 @@ class Bridge:
         gathered: list[bytes] = []
         size = 0
         while link.has_room and (flight := self.relay.next_ready()) is not None:
-            packet = link.session.submit(flight.command, flight, *flight.arguments)
+            packet = link.session.submit(flight.command, flight, *flight.arguments, traceparent=flight.traceparent)
             gathered.append(packet)
             size += len(packet)
             if size > _WRITE_SIZE:

@@ -15,6 +15,7 @@ from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.client import Client
 from gearbridge.errors import JobError
 from gearbridge.records import Priority
+from gearbridge.traces import to_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,18 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     except (ValueError, OverflowError) as error:
         forms = "+SECONDS, seconds since 1970, or YYYY-MM-DDTHH:MM[:SS][+HH:MM]"
         raise click.BadParameter(f"{value!r} is no time; write {forms}", ctx, param) from error
+
+
+def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read the trace that was given, or that this process is part of."""
+    try:
+        to_traceparent(value or os.environ.get("TRACEPARENT"))
+    except ValueError as error:
+        if value:
+            raise click.BadParameter(str(error), ctx, param) from error
+        click.echo(f"gearbridge: the job has no trace: in the environment {error}", err=True)
+        return None
+    return value or os.environ.get("TRACEPARENT")
 
 
 @click.command("submit", epilog=STATUSES)
@@ -74,6 +87,13 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_read_time,
     help="Not before this time: +SECONDS, seconds since 1970, or 2026-12-24T18:00 (local time). Implies --background.",
 )
+@click.option(
+    "--traceparent",
+    metavar="TRACEPARENT",
+    callback=_read_traceparent,
+    help="The trace that the jobs belong to (W3C Trace Context); the worker gets it, where the server is gearbridge's. "
+    "[default: TRACEPARENT in the environment]",
+)
 @click.option("--whole-lines", "-n", "lines", flag_value="whole", help="A job for each line of standard input.")
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
 @click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
@@ -97,6 +117,7 @@ def command(
     unique_key: bytes | None,
     priority: str,
     run_at: float | None,
+    traceparent: str | None,
     lines: str | None,
     prefix: bool,
     verbose: bool,
@@ -136,7 +157,9 @@ def command(
     ):
         for name, payload in jobs:
             if background or run_at is not None:
-                handle = client.do_background(name, payload, unique_key, priority=urgency, run_at=run_at)
+                handle = client.do_background(
+                    name, payload, unique_key, priority=urgency, run_at=run_at, traceparent=traceparent
+                )
                 click.echo(handle)
                 continue
             printer = _Printer(name + b": " if prefix else b"")
@@ -151,6 +174,7 @@ def command(
                     on_warning=printer.warn,
                     on_status=printer.show_progress,
                     on_created=_tell_handle if verbose else None,
+                    traceparent=traceparent,
                 )
                 printer.write(result)
             except JobError as error:

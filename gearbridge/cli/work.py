@@ -75,9 +75,10 @@ def command(
 ) -> None:
     """Do the jobs of each FUNCTION by running COMMAND.
 
-    COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION and
-    GEARBRIDGE_UNIQUE_KEY in its environment. Its standard output is the result; an exit status other than 0 makes
-    the job fail, and what it wrote goes ahead of that as data. Without COMMAND each payload is printed on a line.
+    COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION, GEARBRIDGE_UNIQUE_KEY
+    and TRACEPARENT (empty where the job has no trace) in its environment. Its standard output is the result; an exit
+    status other than 0 makes the job fail, and what it wrote goes ahead of that as data. Without COMMAND each payload
+    is printed on a line.
 
     SIGTERM or Ctrl-C: finish the job in hand, then leave. A second time: leave at once, and the server gives the job to
     another worker.
@@ -154,6 +155,7 @@ def _environment(job: Job) -> dict[str, str]:
         "GEARBRIDGE_HANDLE": job.handle,
         "GEARBRIDGE_FUNCTION": job.function,
         "GEARBRIDGE_UNIQUE_KEY": job.unique_key,
+        "TRACEPARENT": job.traceparent,
     }
 
 

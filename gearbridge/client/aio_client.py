@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
+from ..traces import to_traceparent
 from ..wire import commands as c
 from .aio_link import AsyncLink
 from .aio_parallel import run_all, submit_all
@@ -72,17 +73,21 @@ class AsyncClient:
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
         on_created: Callable[[str], object] | None = None,
+        traceparent: str | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result; see `Client.do`."""
         job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
+        trace = to_traceparent(traceparent)
 
         async def run() -> None:
             link = await self._link()
             session = link.session
             with link.call(self.reply_timeout) as call:
                 token = call.expect(job.take)
-                await call.send(lambda: session.ask_exceptions() + session.submit(command, token, *args))
+                await call.send(
+                    lambda: session.ask_exceptions() + session.submit(command, token, *args, traceparent=trace)
+                )
                 await call.until(lambda: job.ended)
 
         try:
@@ -100,20 +105,28 @@ class AsyncClient:
         *,
         priority: int = Priority.NORMAL,
         run_at: float | None = None,
+        traceparent: str | None = None,
     ) -> str:
         """Submit a background job and return its handle as soon as the server has it; see `Client.do_background`."""
         command, args = background(function, payload, unique_key, priority, run_at)
+        trace = to_traceparent(traceparent)
         link = await self._link()
-        return text((await self._ask(link, lambda token: link.session.submit(command, token, *args)))[0])
+        submit = link.session.submit
+        return text((await self._ask(link, lambda token: submit(command, token, *args, traceparent=trace)))[0])
 
     async def do_background_many(
-        self, function: str | bytes, payloads: Iterable[bytes | str], *, priority: int = Priority.NORMAL
+        self,
+        function: str | bytes,
+        payloads: Iterable[bytes | str],
+        *,
+        priority: int = Priority.NORMAL,
+        traceparent: str | None = None,
     ) -> list[str]:
         """Submit one background job for each payload without waiting for each; see `Client.do_background_many`.
 
         A call that is cancelled leaves submitted what it had sent.
         """
-        jobs = Submissions(function, priority)
+        jobs = Submissions(function, priority, traceparent)
         await submit_all(await self._link(), jobs, payloads, self.reply_timeout)
         return jobs.outcome()
 
@@ -125,13 +138,14 @@ class AsyncClient:
         priority: int = Priority.NORMAL,
         timeout: float | None = None,
         on_warning: Callable[[bytes], object] | None = None,
+        traceparent: str | None = None,
     ) -> list[bytes]:
         """Submit a foreground job for each payload, wait until all are done, return their results in the same order.
 
         See `Client.do_all`, but for one thing: when one fails the server does the others all the same, because the
         connection stays open for other tasks.
         """
-        jobs = Runs(function, priority, on_warning)
+        jobs = Runs(function, priority, on_warning, traceparent)
 
         async def run() -> None:
             await run_all(await self._link(), jobs, payloads, self.reply_timeout)

@@ -27,7 +27,7 @@ class AsyncJob(Job):
 
     def __init__(self, links: AsyncWorkerLinks, peer: Peer, args: Sequence[bytes]) -> None:
         """Make it of the arguments of JOB_ASSIGN_UNIQ, on the event loop of `links`."""
-        super().__init__(args, self._deliver)
+        super().__init__(args, self._deliver, peer.session.traceparent)
         self._links = links
         self._peer = peer
         self._loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import ReplyTimeout, ServerError
+from ..traces import to_traceparent
 from ..wire import commands as c
 from .requests import to_name, to_octets
 from .session import ClientSession, ForegroundJob, submission, text
@@ -27,8 +28,9 @@ _GROUP_BYTES = 256 * 1024
 class Submissions:
     """Background jobs of one function: their handles in order, and the first refusal."""
 
-    def __init__(self, function: str | bytes, priority: int) -> None:
+    def __init__(self, function: str | bytes, priority: int, traceparent: str | None = None) -> None:
         """Raises ValueError for what the protocol cannot carry."""
+        self._trace = to_traceparent(traceparent)
         self._function = to_name(function)
         self._command = submission(priority, False)
         self.under_way = 0
@@ -38,7 +40,8 @@ class Submissions:
     def encode(self, session: ClientSession, token: Any, group: Sequence[bytes]) -> bytes:
         """Submit a job for each payload; `token` comes back with each reply."""
         self.under_way += len(group)
-        return b"".join([session.submit(self._command, token, self._function, b"", payload) for payload in group])
+        submit = partial(session.submit, self._command, token, self._function, b"", traceparent=self._trace)
+        return b"".join(map(submit, group))
 
     def take(self, command: int, args: Sequence[bytes]) -> None:
         """Take the reply to the oldest submission that has none."""
@@ -60,9 +63,14 @@ class Runs:
     """Foreground jobs of one function, and their results in the payloads' order."""
 
     def __init__(
-        self, function: str | bytes, priority: int, on_warning: Callable[[bytes], object] | None = None
+        self,
+        function: str | bytes,
+        priority: int,
+        on_warning: Callable[[bytes], object] | None = None,
+        traceparent: str | None = None,
     ) -> None:
         """Raises ValueError for what the protocol cannot carry."""
+        self._trace = to_traceparent(traceparent)
         self._function = to_name(function)
         self._command = submission(priority, True)
         self._on_warning = on_warning
@@ -77,7 +85,8 @@ class Runs:
         packets = [session.ask_exceptions()]
         for payload in group:
             take = partial(self._take, len(self.results), ForegroundJob(None, self._on_warning))
-            packets.append(session.submit(self._command, token(take), self._function, b"", payload))
+            mark = token(take)
+            packets.append(session.submit(self._command, mark, self._function, b"", payload, traceparent=self._trace))
             self.results.append(b"")
         return b"".join(packets)
 

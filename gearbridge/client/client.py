@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
+from ..traces import to_traceparent
 from ..wire import commands as c
 from .batches import Runs, Submissions
 from .connection import parse_servers
@@ -90,6 +91,7 @@ class Client:
         on_warning: Callable[[bytes], object] | None = None,
         on_status: Callable[[int, int], object] | None = None,
         on_created: Callable[[str], object] | None = None,
+        traceparent: str | None = None,
     ) -> bytes:
         """Submit a foreground job, wait until it is done and return its result.
 
@@ -100,6 +102,7 @@ class Client:
         """
         job = ForegroundJob(on_data, on_warning, on_status, on_created)
         command, args = foreground(function, payload, unique_key, priority)
+        trace = to_traceparent(traceparent)
         end = None if timeout is None else monotonic() + timeout
         link = self._links.current()
         session, connection = link.session, link.connection
@@ -108,7 +111,8 @@ class Client:
             deadline = end
         try:
             link.talking = True
-            connection.send(session.ask_exceptions() + session.submit(command, job, *args), deadline)
+            requests = session.ask_exceptions() + session.submit(command, job, *args, traceparent=trace)
+            connection.send(requests, deadline)
             done = False
             while not done:
                 for _, reply, reply_args in session.receive(connection.receive(deadline)):
@@ -133,6 +137,7 @@ class Client:
         *,
         priority: int = Priority.NORMAL,
         run_at: float | None = None,
+        traceparent: str | None = None,
     ) -> str:
         """Submit a background job and return its handle as soon as the server has it.
 
@@ -140,18 +145,24 @@ class Client:
         protocol knows no other.
         """
         command, args = background(function, payload, unique_key, priority, run_at)
+        trace = to_traceparent(traceparent)
         link = self._links.current()
-        return text(self._ask(link, link.session.submit(command, None, *args))[0])
+        return text(self._ask(link, link.session.submit(command, None, *args, traceparent=trace))[0])
 
     def do_background_many(
-        self, function: str | bytes, payloads: Iterable[bytes | str], *, priority: int = Priority.NORMAL
+        self,
+        function: str | bytes,
+        payloads: Iterable[bytes | str],
+        *,
+        priority: int = Priority.NORMAL,
+        traceparent: str | None = None,
     ) -> list[str]:
         """Submit one background job for each payload without waiting for each; return the handles in the same order.
 
         Raises ServerError when the server refuses one: its text says how many it had accepted before, and those stay
         submitted. After ConnectionLost or ReplyTimeout any number of them may be.
         """
-        jobs = Submissions(function, priority)
+        jobs = Submissions(function, priority, traceparent)
         with self._talk() as link:
             submit_all(link, jobs, payloads, self._reply_deadline)
         return jobs.outcome()
@@ -164,6 +175,7 @@ class Client:
         priority: int = Priority.NORMAL,
         timeout: float | None = None,
         on_warning: Callable[[bytes], object] | None = None,
+        traceparent: str | None = None,
     ) -> list[bytes]:
         """Submit a foreground job for each payload, wait until all are done; return their results in the same order.
 
@@ -171,7 +183,7 @@ class Client:
         as long as they take. The first one to fail ends the call with JobFailed, JobException or ServerError: the
         others are given up, and those that no worker has begun are not done.
         """
-        jobs = Runs(function, priority, on_warning)
+        jobs = Runs(function, priority, on_warning, traceparent)
         end = None if timeout is None else monotonic() + timeout
         with self._talk() as link:
             run_all(link, jobs, payloads, self._reply_deadline, end)

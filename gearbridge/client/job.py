@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 class Job:
     """A job to do. `payload` is bytes; `function`, `handle` and `unique_key` are text.
 
+    `traceparent` is that of who submitted it (W3C Trace Context), where he gave one and the job server is gearbridge's;
+    else it is empty.
+
     Every `send_` method raises ConnectionLost when the server is gone. The job then goes to another worker, so there is
     no use in going on with it.
     """
 
-    __slots__ = ("_handle", "_send", "function", "handle", "payload", "unique_key")
+    __slots__ = ("_handle", "_send", "function", "handle", "payload", "traceparent", "unique_key")
 
-    def __init__(self, args: Sequence[bytes], send: Callable[[bytes], None]) -> None:
+    def __init__(self, args: Sequence[bytes], send: Callable[[bytes], None], traceparent: bytes = b"") -> None:
         """Make it of the arguments of JOB_ASSIGN_UNIQ; `send` sends bytes to the server it came from."""
         self._handle, function, unique_key, self.payload = args
         self.handle = text(self._handle)
         self.function = text(function)
         self.unique_key = text(unique_key)
+        self.traceparent = text(traceparent)
         self._send = send
 
     def send_status(self, numerator: int, denominator: int) -> None:

@@ -91,7 +91,7 @@ class Worker:
                     if assigned is None:
                         break
                     peer, args = assigned
-                    job = Job(args, partial(links.send, peer))
+                    job = Job(args, partial(links.send, peer), peer.session.traceparent)
                     command, result = self._do(job)
                     done += 1
                     try:

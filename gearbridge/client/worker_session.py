@@ -36,17 +36,19 @@ class State(Enum):
 class WorkerSession:
     """One connection's conversation. Every method but `receive` returns bytes that must be sent, in order."""
 
-    __slots__ = ("_parser", "_told", "handle", "state")
+    __slots__ = ("_parser", "_told", "handle", "state", "traceparent")
 
     def __init__(self) -> None:
         self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
         self.state = State.AWAKE
         self.handle = b""  # of the job in hand
+        self.traceparent = b""  # of the job in hand; empty where none was told
         self._told: Mapping[bytes, float | None] = {}  # what the server was told that this worker can do
 
     def introduce(self, client_id: bytes, functions: Mapping[bytes, float | None]) -> bytes:
         """Tell who this worker is and what it can do. `functions` gives each one's timeout in seconds, or None."""
-        return request(c.SET_CLIENT_ID, client_id) + self.announce(functions)
+        asking = request(c.SET_CLIENT_ID, client_id) + request(c.OPTION_REQ, c.OPTION_TRACE)
+        return asking + self.announce(functions)
 
     def announce(self, functions: Mapping[bytes, float | None]) -> bytes:
         """Tell what this worker can do now, as far as it is not what was told last."""
@@ -84,7 +86,7 @@ class WorkerSession:
         assert self.state is State.BUSY
         packet = request(command, self.handle, *args)
         self.state = State.AWAKE
-        self.handle = b""
+        self.handle = self.traceparent = b""
         return packet + (self.grab() if grab else self.sleep())
 
     def receive(self, data: bytes) -> list[Packet]:
@@ -93,8 +95,14 @@ class WorkerSession:
         `state` is then what the last packet made it. An ERROR changes nothing: it is about something sent before,
         usually a job that the server had given to another worker meanwhile.
         """
-        packets = self._parser.feed(data)
-        for command, args in packets:
+        packets = []
+        for command, args in self._parser.feed(data):
+            if command == c.OPTION_RES:  # traces will be told, or this is the one of the job that comes next
+                self.traceparent = args[0].partition(b"=")[2]
+                continue
+            if command == c.ERROR and args[0] == b"UNKNOWN_OPTION":
+                continue  # no traces here: the worker asks for no other option
+            packets.append((command, args))
             if command == c.JOB_ASSIGN_UNIQ and self.state is State.ASKED:
                 self.state = State.BUSY
                 self.handle = args[0]

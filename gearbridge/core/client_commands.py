@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gearbridge.records import Priority
+from gearbridge.traces import is_traceparent
 from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
@@ -28,6 +29,7 @@ MAX_DUE = 9_000_000_000_000
 
 BAD_EPOCH = error(b"INVALID_ARGUMENT", b"Due time is not a number of seconds since 1970")
 BAD_SCHEDULE = error(b"INVALID_ARGUMENT", b"Schedule names no time that ever comes")
+BAD_TRACEPARENT = error(b"INVALID_ARGUMENT", b"Not a traceparent, 00-(32 hex digits)-(16 hex digits)-(2 hex digits)")
 UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given option")
 
 
@@ -66,12 +68,16 @@ class ClientCommands:
 
         def submit_job(peer: Peer, args: Sequence[bytes]) -> None:
             name, unique_key, payload = args
-            submit(peer, name, unique_key, payload, rank, background)
+            if peer.traceparent:
+                submit(peer, name, unique_key, payload, rank, background, 0, peer.take_trace())
+            else:
+                submit(peer, name, unique_key, payload, rank, background)
 
         return submit_job
 
     def _submit_epoch(self, peer: Peer, args: Sequence[bytes]) -> None:
         name, unique_key, epoch, payload = args
+        kept = peer.take_trace()
         try:
             due = int(epoch)
         except ValueError:
@@ -81,25 +87,27 @@ class ClientCommands:
         if due > MAX_DUE:
             peer.send(BAD_EPOCH)
             return
-        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, due=max(0, due))
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, max(0, due), kept)
 
     def _submit_sched(self, peer: Peer, args: Sequence[bytes]) -> None:
         # gearmand: "Command not expected". Here: in background, once, at the next time that matches.
         name, unique_key, *fields, payload = args
+        kept = peer.take_trace()
         try:
             schedule = parse_schedule(fields)
         except ValueError:
             peer.send(BAD_SCHEDULE)
             return
-        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, schedule=schedule)
+        self._submit(peer, name, unique_key, payload, Priority.NORMAL, True, 0, kept, schedule)
 
     def _reduce_submitter(self, *, background: bool) -> Handler:
         def submit_reduce_job(peer: Peer, args: Sequence[bytes]) -> None:
             name, unique_key, reducer, _unused, payload = args
+            kept = peer.take_trace(reducer)
             if len(reducer) > MAX_FUNCTION:
                 peer.send(FUNCTION_TOO_LARGE)
                 return
-            self._submit(peer, name, unique_key, payload, Priority.NORMAL, background, reducer=reducer)
+            self._submit(peer, name, unique_key, payload, Priority.NORMAL, background, 0, kept)
 
         return submit_reduce_job
 
@@ -131,6 +139,14 @@ class ClientCommands:
             peer.exceptions = True
         elif option.lower() == commands.OPTION_ONCE:
             peer.once = True
+        elif option.lower() == commands.OPTION_TRACE:
+            peer.traces = True
+        elif option.startswith(commands.TRACE_IS):
+            traceparent = option[len(commands.TRACE_IS) :]
+            if not is_traceparent(traceparent):
+                peer.send(BAD_TRACEPARENT)
+                return
+            peer.traceparent = traceparent
         else:
             peer.send(UNKNOWN_OPTION)
             return

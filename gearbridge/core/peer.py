@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from gearbridge.traces import with_trace
+
 from .journal import Ticket
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Peer:
         "outbox",
         "owner",
         "sleeping",
+        "traceparent",
+        "traces",
         "turn",
     )
 
@@ -49,6 +53,8 @@ class Peer:
         self.address = address
         self.client_id = b"-"
         self.once = False  # a job that it submitted before, and that is done, is not to be done again
+        self.traceparent = b""  # of the next job that it submits
+        self.traces = False  # wants to know the traceparent of a job that it is given
         self.exceptions = False  # wants WORK_EXCEPTION, not a WORK_FAIL made from it
         self.excepted = b""  # handle of the job it last ended with WORK_EXCEPTION
         self.closing = False  # to be closed once its outbox is flushed
@@ -72,6 +78,12 @@ class Peer:
         if not self.dirty:
             self.dirty = True
             self.dirty_peers.append(self)
+
+    def take_trace(self, reducer: bytes = b"") -> bytes:
+        """What is kept as the reducer of the job that it submits now; the next one has its own trace, or none."""
+        kept = with_trace(reducer, self.traceparent)
+        self.traceparent = b""
+        return kept
 
     def is_idle(self) -> bool:
         """Whether it runs no job, waits for none to end, and does not sleep until there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gearbridge.traces import split_trace
 from gearbridge.wire import commands
 from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 
@@ -134,6 +135,8 @@ class WorkerCommands:
             if timeout:
                 lifecycle.deadlines.set(job, timeout)
                 lifecycle.wants_tick = True
+            if job.reducer and peer.traces:
+                tell_trace(peer, job)
             peer.send(assign(job))
 
         return grab_job
@@ -213,9 +216,17 @@ def assign_job_uniq(job: Job) -> bytes:
 
 def assign_job_all(job: Job) -> bytes:
     """The answer to GRAB_JOB_ALL: with the reducer where there is one, else as GRAB_JOB_UNIQ; so does gearmand."""
-    if not job.reducer:
+    reducer, _ = split_trace(job.reducer)
+    if not reducer:
         return assign_job_uniq(job)
-    return response(commands.JOB_ASSIGN_ALL, job.handle, job.function, job.unique_key, job.reducer, job.payload)
+    return response(commands.JOB_ASSIGN_ALL, job.handle, job.function, job.unique_key, reducer, job.payload)
+
+
+def tell_trace(peer: Peer, job: Job) -> None:
+    """Say the traceparent, if there is one, of the job that the peer is about to be given."""
+    _, traceparent = split_trace(job.reducer)
+    if traceparent:
+        peer.send(response(commands.OPTION_RES, commands.TRACE_IS + traceparent))
 
 
 def _count(digits: bytes) -> int:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gearbridge.errors import ServerError
+from gearbridge.traces import is_traceparent
 from gearbridge.version import __version__
 
 from .answers import MOST_ROWS, number, page, store_told
@@ -90,6 +91,7 @@ class Api:
     async def submit(self, request: Request) -> JSONResponse:
         body = await body_of(request)
         job, background, wait = _submission(body)
+        job = traced(job, request)
         try:
             if background:
                 return JSONResponse({"handle": shown(await self._seen.submit(job))}, 202)
@@ -176,6 +178,12 @@ async def body_of(request: Request) -> bytes:
             raise HTTPException(413, f"the body is larger than {MOST_BODY} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+def traced(job: Submission, request: Request) -> Submission:
+    """The job with the trace that the request is part of. A header that names none is overlooked, as W3C wants it."""
+    traceparent = request.headers.get("traceparent", "").encode("latin-1")
+    return job._replace(traceparent=traceparent) if is_traceparent(traceparent) else job
 
 
 def _submission(body: bytes) -> tuple[Submission, bool, float]:

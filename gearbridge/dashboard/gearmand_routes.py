@@ -20,7 +20,7 @@ from starlette.routing import Route
 from gearbridge.errors import ServerError
 
 from .access import same_origin
-from .api import PRIORITIES, body_of, refused
+from .api import PRIORITIES, body_of, refused, traced
 from .seen import Submission
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ async def _submission(request: Request) -> tuple[Submission, bool]:
     if priority not in PRIORITIES:
         raise HTTPException(400, f"X-Gearman-Priority is one of {', '.join(PRIORITIES)}")
     background = request.headers.get("x-gearman-background", "").lower() == "true"
-    return Submission(function, await body_of(request), unique_key, PRIORITIES.index(priority)), background
+    job = Submission(function, await body_of(request), unique_key, PRIORITIES.index(priority))
+    return traced(job, request), background
 
 
 async def _unless_gone(request: Request, seen: Seen, job: Submission) -> Ended:

@@ -110,6 +110,7 @@ class Submission(NamedTuple):
     unique_key: bytes = b""
     priority: int = 1
     due: int = 0
+    traceparent: bytes = b""
 
 
 class Seen(Protocol):

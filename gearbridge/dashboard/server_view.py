@@ -117,6 +117,7 @@ class ServerView:
 
     async def submit(self, job: Submission) -> bytes:
         with Caller(self._service, "http") as caller:
+            caller.peer.traceparent = job.traceparent
             if job.due:
                 caller.send(commands.SUBMIT_JOB_EPOCH, job.function, job.unique_key, b"%d" % job.due, job.payload)
             else:
@@ -128,6 +129,7 @@ class ServerView:
         with Caller(self._service, "http") as caller:
             caller.send(commands.OPTION_REQ, b"exceptions")
             await caller.next()
+            caller.peer.traceparent = job.traceparent
             caller.send(_FOREGROUND[job.priority], job.function, job.unique_key, job.payload)
             _, (handle,) = await caller.next()
             data: list[bytes] = []

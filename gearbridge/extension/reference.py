@@ -48,6 +48,9 @@ when a connection begins or a wait gets long, so a change counts at once. They a
 Whatever the wait, `statement_timeout`, `pg_cancel_backend` and Ctrl-C end it within some 20 ms, and the next call
 starts on a clean connection. Only the look-up of a host's name cannot be ended early: addresses need none.
 
+`gearbridge.traceparent` is the trace (W3C Trace Context) of all that is submitted or enqueued while it is set, by
+triggers too; [workers get it](../howto/traces.md). `SET LOCAL` makes it the transaction's.
+
 ## Errors
 
 | SQLSTATE | Meaning |

@@ -2,7 +2,8 @@
 
 Rules of this file:
 1. A job is one object: `handle`, `function`, `payload`, `unique_key`, `priority` (high, normal, low), `due` (seconds
-   since 1970; 0: at once), `attempts`, `reducer`. The order of the lines is the order of submission.
+   since 1970; 0: at once), `attempts`, `reducer`, and `traceparent` where it has one. The order of the lines is the
+   order of submission.
 2. What is bytes is a string where it is UTF-8. Where it is not, its name ends in `_base64` and so it is written.
 3. Read: what is missing, apart from handle and function, is as a plain submit has it. What is not known is refused.
 """
@@ -19,11 +20,13 @@ from gearbridge.core.client_commands import MAX_DUE
 from gearbridge.core.replies import MAX_HANDLE
 from gearbridge.errors import ConfigurationError
 from gearbridge.records import Priority, StoredJob
+from gearbridge.traces import split_trace, to_traceparent, with_trace
 
 _BASE64 = "_base64"
 _NUMBERS = {"due": MAX_DUE, "attempts": 2**31 - 1}
 _OCTETS = {"handle": MAX_HANDLE, "function": MAX_FUNCTION, "unique_key": MAX_UNIQUE_KEY, "reducer": MAX_FUNCTION}
-_KNOWN = {*_OCTETS, *(name + _BASE64 for name in _OCTETS), "payload", "payload" + _BASE64, "priority", *_NUMBERS}
+_PLAIN = {"priority", "traceparent", *_NUMBERS}
+_KNOWN = {*_OCTETS, *(name + _BASE64 for name in _OCTETS), "payload", "payload" + _BASE64, *_PLAIN}
 _PRIORITIES = {priority.name.lower(): int(priority) for priority in Priority}
 _PRIORITY_NAMES = {number: name for name, number in _PRIORITIES.items()}
 
@@ -36,7 +39,10 @@ def line_of(job: StoredJob) -> bytes:
     fields["priority"] = _PRIORITY_NAMES[job.priority]
     fields["due"] = job.due
     fields["attempts"] = job.attempts
-    _set(fields, "reducer", job.reducer)
+    reducer, traceparent = split_trace(job.reducer)
+    _set(fields, "reducer", reducer)
+    if traceparent:
+        fields["traceparent"] = traceparent.decode()
     _set(fields, "payload", job.payload)
     return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
@@ -65,6 +71,10 @@ def job_of(line: bytes) -> StoredJob:
     priority = fields.get("priority", "normal")
     if not isinstance(priority, str) or priority not in _PRIORITIES:
         raise ConfigurationError(f"priority must be one of {', '.join(_PRIORITIES)}, not {priority!r}")
+    try:
+        traceparent = to_traceparent(fields.get("traceparent"))
+    except (ValueError, AttributeError):
+        raise ConfigurationError(f"{fields['traceparent']!r} is no traceparent") from None
     due, attempts = (_number(fields, name) for name in _NUMBERS)
     return StoredJob(
         names["handle"],
@@ -74,7 +84,7 @@ def job_of(line: bytes) -> StoredJob:
         _PRIORITIES[priority],
         due,
         attempts,
-        names["reducer"],
+        with_trace(names["reducer"], traceparent),
     )
 
 

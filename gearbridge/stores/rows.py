@@ -78,7 +78,7 @@ def _fields_of(row: Sequence[Any]) -> tuple[bytes, bytes, bytes, bytes, int, int
         priority,
         due,
         attempts,
-        _name(reducer),
+        from_text(reducer) if reducer else b"",
     )
 
 

@@ -133,6 +133,12 @@ STATUS_RES_UNIQUE = 42
 #: done already under the same unique key, is acknowledged and not done again. For bridges, whose keys are never reused.
 OPTION_ONCE = b"gearbridge-once"
 
+#: Another one, for traces (traces.py). A worker that asks for it hears of a job's traceparent, in an OPTION_RES right
+#: before the JOB_ASSIGN: this name, "=", the traceparent. A client says it likewise, in an OPTION_REQ right before its
+#: submit. Where a server knows no such option its ERROR changes nothing; gearmand complains in its log of longer ones.
+OPTION_TRACE = b"trace"
+TRACE_IS = OPTION_TRACE + b"="
+
 # Perl's Gearman::Worker sends these without the NUL and the payload where the payload is false ('' or '0').
 # gearmand: closes the connection, so the job goes round for ever; here: an empty payload.
 MAY_LACK_PAYLOAD = frozenset((WORK_COMPLETE, WORK_EXCEPTION, WORK_DATA, WORK_WARNING))

@@ -40,7 +40,8 @@ BEGIN
             new_id, found_handle, pg_catalog.replace(_enqueue.function, '\', '\\'),
             pg_catalog.replace(coalesce(_enqueue.unique_key, ''), '\', '\\'),
             CASE _enqueue.priority WHEN 'normal' THEN 1 ELSE gearbridge._priority(_enqueue.priority) END, _enqueue.payload,
-            CASE WHEN _enqueue.run_at IS NULL THEN 0 ELSE gearbridge._due(_enqueue.run_at) END, 0, '',
+            CASE WHEN _enqueue.run_at IS NULL THEN 0 ELSE gearbridge._due(_enqueue.run_at) END, 0,
+            CASE coalesce(pg_catalog.current_setting('gearbridge.traceparent', true), '') WHEN '' THEN '' ELSE gearbridge._trace() END,
             1, coalesce(_enqueue.max_attempts, 0), coalesce(_enqueue.keep_result, false)::integer,
             pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())), session_user
         )

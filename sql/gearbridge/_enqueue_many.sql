@@ -21,6 +21,7 @@ DECLARE
     stored_keep CONSTANT smallint := coalesce(_enqueue_many.keep_result, false)::integer;
     due CONSTANT bigint := gearbridge._due(_enqueue_many.run_at);
     seconds CONSTANT bigint := pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()));
+    trace CONSTANT text := gearbridge._trace();
     handles text[];
 BEGIN
     PERFORM gearbridge._demand_submit(_enqueue_many.function, _enqueue_many.caller);
@@ -52,7 +53,7 @@ BEGIN
             state, max_attempts, keep_result, enqueued, enqueued_by
         )
         SELECT
-            one.id, 'S:' || one.id, stored_function, '', stored_priority, one.payload, due, 0, '',
+            one.id, 'S:' || one.id, stored_function, '', stored_priority, one.payload, due, 0, trace,
             1, stored_attempts, stored_keep, seconds, session_user
         FROM (
             SELECT pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload

@@ -20,6 +20,7 @@ A job of this function with this unique key that is not finished yet is not put 
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
 tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
+The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
 Example: SELECT gman_enqueue('sendWelcomeEmail', 'user=7');
@@ -49,6 +50,7 @@ A job of this function with this unique key that is not finished yet is not put 
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
 tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
+The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
 Example: SELECT gman_enqueue('resize', image, unique_key => id::text) FROM picture;
@@ -78,6 +80,7 @@ A job of this function with this unique key that is not finished yet is not put 
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
 tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
 error. With keep_result it is kept when it is done, too, for gman_result().
+The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
 Example: SELECT gman_enqueue('index', to_jsonb(article), priority => 'low') FROM article;

@@ -7,6 +7,7 @@ AS $modules$
 VALUES
 \embed errors gearbridge/errors.py
 \embed records gearbridge/records.py
+\embed traces gearbridge/traces.py
 \embed wire gearbridge/wire/__init__.py
 \embed wire.commands gearbridge/wire/commands.py
 \embed wire.packets gearbridge/wire/packets.py

@@ -16,6 +16,8 @@ BEGIN
     DECLARE v_function VARCHAR(2048) CHARACTER SET utf8mb4 DEFAULT REPLACE(p_function, '\\', '\\\\');
     DECLARE v_unique_key VARCHAR(1020) CHARACTER SET utf8mb4 DEFAULT REPLACE(COALESCE(p_unique_key, ''), '\\', '\\\\');
     DECLARE v_due BIGINT DEFAULT CEIL(COALESCE(UNIX_TIMESTAMP(p_run_at), 0));
+    DECLARE v_trace VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT
+        LEFT(COALESCE(@gearbridge_traceparent, ''), 255);
     DECLARE v_handle VARCHAR(64) CHARACTER SET ascii DEFAULT CONCAT('S:', UUID_SHORT());
     IF p_function IS NULL OR p_payload IS NULL THEN
         SIGNAL SQLSTATE '22004' SET MESSAGE_TEXT = 'gearman function and payload cannot be NULL';
@@ -29,13 +31,18 @@ BEGIN
         SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'max_attempts cannot be negative';
     ELSEIF p_run_at IS NOT NULL AND v_due = 0 THEN
         SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'run_at is no time that the server can count in seconds since 1970';
+    ELSEIF v_trace <> '' AND (
+        v_trace NOT REGEXP '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' OR v_trace REGEXP '-(0{32}|0{16})-'
+    ) THEN
+        SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = '@gearbridge_traceparent is no traceparent: 00-(32 hex digits)-(16)-(2), in lower case';
     END IF;
     INSERT INTO gearbridge_job (
         handle, `function`, unique_key, priority, payload, due, attempts, reducer,
         state, max_attempts, keep_result, enqueued, enqueued_by
     )
     VALUES (
-        v_handle, v_function, v_unique_key, v_priority, p_payload, v_due, 0, '',
+        v_handle, v_function, v_unique_key, v_priority, p_payload, v_due, 0,
+        IF(v_trace = '', '', CONCAT('\\x00', v_trace)),
         1, COALESCE(p_max_attempts, 0), COALESCE(p_keep_result, 0), UNIX_TIMESTAMP(), LEFT(SESSION_USER(), 255)
     )
     -- The handle of the unfinished job with this unique key, if there is one, comes out of the table this way.

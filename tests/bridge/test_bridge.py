@@ -14,6 +14,7 @@ from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
 from tests.stores.enqueueing import check_a_failing_job, check_that_finished_jobs_go, enqueue, row_of
 from tests.stores.place import DRIVERS
+from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,19 @@ def test_what_sql_enqueued_is_handed_over_and_gone(
         wait_until(lambda: done[-1] == b"late")
     assert sorted(done[:-1]) == sorted(b"%d" % number for number in range(1000))
     assert keys[-1] == "S:late", "the handle is the unique key"
+
+
+@pytest.mark.parametrize("follow", [(), ("--follow",)])
+def test_traces_travel_along_and_do_no_harm(
+    place: Place, job_server: JobServer, start_bridge: StartBridge, follow: tuple[str, ...]
+) -> None:
+    enqueue(place, {"handle": "S:1", "reducer": f"\\x00{TRACE}"}, {"handle": "S:2"})
+    start_bridge(place.url, job_server.address, *follow)
+    told: dict[str, str] = {}
+    with working(job_server.address, f=lambda job: told.update({job.unique_key: job.traceparent})):
+        wait_until(lambda: len(told) == 2)
+    assert told == {"S:1": TRACE if job_server.kind == "gearbridge" else "", "S:2": ""}
+    wait_until(lambda: handles(place) == [])
 
 
 def test_priorities_travel_along(place: Place, job_server: JobServer, start_bridge: StartBridge) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gearbridge import Client, JobFailed
 from tests.fixtures.processes import PATIENCE, wait_until
+from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,22 @@ def test_the_command_knows_its_job(gearbridge: Gearbridge, client: Client) -> No
     assert (function, key) == ("who", "my-key")
     worker.succeed()
     assert "seen\n" in worker.stderr
+
+
+def test_a_trace_goes_from_environment_to_environment(
+    gearbridge: Gearbridge, shared_job_server: JobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gearbridge("work", "traced", "-c", "3", "--", "sh", "-c", 'printf "%s" "$TRACEPARENT"')
+    known = shared_job_server.kind == "gearbridge"
+    monkeypatch.setenv("TRACEPARENT", TRACE)
+    assert gearbridge("submit", "traced").succeed().decode() == (TRACE if known else "")
+    other = TRACE.replace("b7", "c8")
+    submit = gearbridge("submit", "traced", "--traceparent", other)
+    assert submit.succeed().decode() == (other if known else "")
+    monkeypatch.setenv("TRACEPARENT", "nonsense")
+    submit = gearbridge("submit", "traced")
+    assert submit.succeed() == b"", "a trace that is none costs no job"
+    assert "the job has no trace: in the environment 'nonsense' is no traceparent" in submit.stderr
 
 
 @pytest.mark.parametrize(("script", "said"), [("exit 3", "ended with status 3"), ("kill -9 $$", "ended with SIGKILL")])

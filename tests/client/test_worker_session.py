@@ -23,6 +23,7 @@ def test_introduction() -> None:
     assert WorkerSession().introduce(b"me", {b"plain": None, b"limited": 1.5, b"short": 0.0001}) == b"".join(
         (
             request(c.SET_CLIENT_ID, b"me"),
+            request(c.OPTION_REQ, b"trace"),
             request(c.CAN_DO, b"plain"),
             request(c.CAN_DO_TIMEOUT, b"limited", b"1500"),
             request(c.CAN_DO_TIMEOUT, b"short", b"1"),  # 0 would be no limit

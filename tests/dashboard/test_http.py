@@ -20,6 +20,7 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.dashboard import WatchedServer
 from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
+from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
     from gearbridge import Job
@@ -250,3 +251,10 @@ def test_a_job_that_sql_enqueued_and_that_failed_is_done_again_under_its_handle(
             wait_until(lambda: done == [handle])
         left = "SELECT count(*) FROM gearbridge_job"
         wait_until(lambda: database.execute(left).fetchone() == (0,), what="an empty table")
+
+
+def test_a_request_s_trace_is_that_of_its_job(watched: WatchedServer) -> None:
+    with working(watched.address, traced=lambda job: job.traceparent):
+        told = {"function": "traced", "background": False}
+        assert watched.post("/api/jobs", told, traceparent=TRACE).json["result"] == TRACE
+        assert watched.post("/api/jobs", told, traceparent="nonsense").json["result"] == ""

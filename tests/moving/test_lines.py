@@ -12,6 +12,8 @@ from gearbridge.core.client_commands import MAX_DUE
 from gearbridge.errors import ConfigurationError
 from gearbridge.moving.lines import job_of, line_of
 from gearbridge.records import StoredJob
+from gearbridge.traces import with_trace
+from tests.test_traces import TRACE
 
 FIELDS = StoredJob.__slots__
 
@@ -36,7 +38,7 @@ JOBS = st.builds(
     st.sampled_from((0, 1, 2)),
     st.integers(0, MAX_DUE),
     st.integers(0, 2**31 - 1),
-    names(512),
+    st.builds(with_trace, names(512), st.sampled_from((b"", TRACE.encode()))),
 )
 
 
@@ -75,6 +77,8 @@ def test_what_is_left_out_is_as_a_plain_submit_has_it() -> None:
         (b'["H:1", "f"]', "not a JSON object"),
         (b'{"handle": "H:1", "function": "f", "prio": 1}', "unknown field 'prio'"),
         (b'{"handle": "H:1"}', "needs a function"),
+        (b'{"handle": "H:1", "function": "f", "traceparent": "00"}', "'00' is no traceparent"),
+        (b'{"handle": "H:1", "function": "f", "traceparent": 7}', "7 is no traceparent"),
         (b'{"function": "f"}', "needs a handle"),
         (b'{"handle": "H 1", "function": "f"}', "needs a handle, of ASCII without spaces"),
         (b'{"handle": "%b", "function": "f"}' % (b"H" * 65), "handle is longer than 64 bytes"),
