@@ -42,6 +42,7 @@ bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and
 	$(BIN)/python -m tests.bench.sql_table_size
 	$(BIN)/python -m tests.bench.deep_queue
 	$(BIN)/python -m tests.bench.deeper_than_memory
+	$(BIN)/python -m tests.bench.watched
 
 soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (half an hour)
 	GEARBRIDGE_TEST_KILLS=50 GEARBRIDGE_TEST_TRANSACTIONS=10000 GEARBRIDGE_TEST_DATABASE_KILLS=10 GEARBRIDGE_TEST_EXAMPLES=20000 \

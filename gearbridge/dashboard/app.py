@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from . import bridge_metrics, metrics
 from .api import Api
 from .bridge_api import BridgeApi
-from .exposition import render
+from .scraped import Scraped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -64,6 +63,8 @@ def _application(
     api: Iterable[Route],
     page: dict[str, tuple[bytes, str]],
 ) -> ASGIApp:
+    scraped = Scraped(figures)
+
     async def health(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -72,7 +73,7 @@ def _application(
         return PlainTextResponse("ok\n") if not_ready() is None else PlainTextResponse("not ready\n", 503)
 
     async def scrape(request: Request) -> Response:
-        text, kind = await asyncio.to_thread(render, figures(), request.headers.get("accept", ""))
+        text, kind = await scraped.page(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": kind})
 
     routes = [

@@ -50,13 +50,13 @@ class Figures(Protocol):
         """The metrics; called in a thread."""
 
 
-def render(figures: Figures, accept: str) -> tuple[bytes, str]:
-    """The page and its content type, in the format that the header Accept asks for."""
+def render(figures: Figures, accept: str) -> bytes:
+    """The page, in the format that the header Accept asks for."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(figures)
     ProcessCollector(registry=registry)
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    encode, _ = choose_encoder(accept)
+    return encode(registry)
 
 
 def of_process(ready: bool) -> Iterable[Metric]:

@@ -97,6 +97,14 @@ def test_ten_thousand_functions_are_bounded_in_the_metrics_and_paged_in_the_api(
     assert len(watched.get("/api/functions?limit=100000").body) < 500_000
 
 
+def test_who_scrapes_without_pause_gets_the_same_page_for_a_while(many: WatchedServer) -> None:
+    pages = [many.get("/metrics").body for _ in range(50)]
+    assert len(set(pages)) < 25, "two hundred functions are a lot of text"
+    other = many.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert other.text.endswith("# EOF\n"), "each format has its own"
+    wait_until(lambda: many.get("/metrics").body not in pages)
+
+
 def test_health_says_what_a_balancer_needs_and_nothing_else(watched: WatchedServer) -> None:
     assert (watched.get("/healthz").status, watched.get("/healthz").text) == (200, "ok\n")
     assert (watched.get("/readyz").status, watched.get("/readyz").text) == (200, "ok\n")
