@@ -10,8 +10,10 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import socket
+import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
     #: Verb, key, and the value to write, for verbs that write one.
     Command = tuple[bytes, bytes, bytes | None]
 
+_log = logging.getLogger(__name__)
+
 #: Commands and bytes sent before replies are read; keys asked for at a time; seconds for an answer.
 _COMMANDS = 256
 _BYTES = 1 << 20
 _KEYS = 100
 _TIMEOUT = 10.0
+#: Seconds for which a memcached is asked again that is busy, and between two questions: at first, and at most.
+_BUSY_PATIENCE = 30.0
+_BUSY_PAUSE = 0.02
+_BUSY_LONGEST_PAUSE = 0.5
 _LISTED = re.compile(rb"key=(\S+) ")
 _VALUE = re.compile(rb"VALUE (\S+) \d+ (\d+)\r\n")
 
@@ -83,12 +91,34 @@ class MemcachedConnection:
             yield from found
 
     def keys(self, prefix: bytes) -> list[bytes]:
-        """All keys that begin so, in no order. Raises StoreError where memcached cannot list them (before 1.6)."""
+        """All keys that begin so, in no order. Raises StoreError where memcached cannot list them (before 1.6).
+
+        It makes one list at a time, and none while it looks for what has expired: it is asked again for half a minute,
+        then StoreUnavailable.
+        """
+        end = time.monotonic() + _BUSY_PATIENCE
+        pause = _BUSY_PAUSE
+        while (found := self._listed(prefix)) is None:
+            if time.monotonic() >= end:
+                raise StoreUnavailable(
+                    f"memcached at {self._place[0]}:{self._place[1]} is busy with another list of its keys, and was "
+                    f"for {_BUSY_PATIENCE:g} s: see who else asks it for `lru_crawler metadump`, and try again"
+                )
+            if pause == _BUSY_PAUSE:
+                _log.info("memcached is busy with another list of its keys; asking again")
+            time.sleep(pause)
+            pause = min(2 * pause, _BUSY_LONGEST_PAUSE)
+        return found
+
+    def _listed(self, prefix: bytes) -> list[bytes] | None:
+        """The keys; None where memcached is busy."""
         found: list[bytes] = []
         # A walk over the hash table: one over the lists can miss what memcached moves between them meanwhile.
         with self._talking(b"lru_crawler metadump hash\r\n"):
             while (line := self._line(b"\n")) != b"END\r":  # unlike all other lines, those with keys have no \r
                 listed = _LISTED.match(line)
+                if line.startswith(b"BUSY"):
+                    return None
                 if not listed:
                     raise StoreError(f"memcached does not list its keys: {_text(line)}")
                 key = unquote_to_bytes(listed[1])

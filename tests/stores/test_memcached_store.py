@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import logging
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
 from gearbridge.records import Put
+from gearbridge.stores import memcached_connection
+from gearbridge.stores.memcached_connection import MemcachedConnection
 from gearbridge.stores.registry import store_for
 from tests.fixtures.memcached import Memcached
+from tests.fixtures.processes import PATIENCE, wait_until
 
 from .test_store_contract import handles, job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_prefixes_are_apart(memcached: Memcached) -> None:
@@ -68,6 +79,81 @@ def test_a_memcached_that_went_away_is_unavailable_and_taken_again_when_it_is_ba
         store.apply([Put(job(b"1"))])
         assert handles(store) == [b"1"]  # what it had before its end is gone: that is what the log said at open
         store.close()
+
+
+class Lister(threading.Thread):
+    """Somebody else, who has a memcached list its keys, again and again until `ended` is set."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.ended = threading.Event()
+        self.listing = threading.Event()  # while a list comes in
+        self._port = port
+
+    def run(self) -> None:
+        with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as other, other.makefile("rb") as answers:
+            while not self.ended.is_set():
+                other.sendall(b"lru_crawler metadump hash\r\n")
+                while not (line := answers.readline()).startswith((b"END", b"BUSY")):
+                    assert line
+                    self.listing.set()
+                self.listing.clear()
+
+
+@pytest.fixture
+def busy() -> Iterator[tuple[Memcached, Lister]]:
+    """A memcached that is mostly busy with lists of its keys."""
+    with Memcached("-M", "-m", "256") as server:
+        connection = MemcachedConnection("127.0.0.1", server.port)
+        for _ in connection.pipeline([(b"set", b"other:%0200d" % number, b"x") for number in range(20_000)]):
+            pass
+        connection.close()
+        lister = Lister(server.port)
+        lister.start()
+        yield server, lister
+        lister.ended.set()
+        lister.join()
+
+
+def test_a_replay_waits_for_a_memcached_that_lists_its_keys_for_somebody_else(
+    busy: tuple[Memcached, Lister], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server, lister = busy
+    with closing(store_for(server.url())) as store, ThreadPoolExecutor(1) as pool:
+        store.open()
+        store.apply([Put(job(b"1"))])
+
+        def replayed_after_a_while() -> bool:
+            assert lister.listing.wait(PATIENCE)
+            replay = pool.submit(handles, store)
+            wait_until(lambda: replay.done() or "memcached is busy" in caplog.text)
+            waited = not replay.done()
+            if waited:
+                lister.ended.set()
+            assert replay.result(PATIENCE) == [b"1"]
+            return waited
+
+        wait_until(replayed_after_a_while)
+
+
+def test_a_memcached_that_is_busy_for_too_long_is_said_to_be_so(
+    busy: tuple[Memcached, Lister], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memcached_connection, "_BUSY_PATIENCE", 0.0)
+    server, lister = busy
+    with closing(store_for(server.url())) as store:
+        store.open()
+
+        def said() -> str:
+            assert lister.listing.wait(PATIENCE)
+            try:
+                handles(store)
+            except StoreUnavailable as error:
+                return str(error)
+            return ""
+
+        assert "see who else asks it for `lru_crawler metadump`" in wait_until(said)
 
 
 @pytest.mark.parametrize(
