@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .exposition import Figures
 
 #: A page is served for so many times as long as it took to make.
-_SHARE = 60
+_SHARE = 100
 
 
 class _Kept(NamedTuple):
