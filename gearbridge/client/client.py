@@ -46,12 +46,15 @@ class Client:
     `connect_timeout`; what it raises ends the call too. With `tls` every connection is encrypted, and the server's
     certificate checked; its files are read at once, which may raise ConfigurationError.
 
+    A `traceparent` (W3C Trace Context) that is given with a job goes to the worker, where the server is gearbridge's.
+
     A server that cannot be reached is skipped, and left alone for 5 seconds. Use a client from one thread at a time; a
     forked child opens its own connections.
 
     Every call raises ServersUnreachable when no server can be reached, ConnectionLost when the server went away before
     it had answered, ReplyTimeout when it did not answer in time, ServerError for an ERROR packet, ProtocolError for
-    what no Gearman server sends, and ValueError for a function or key that the protocol cannot carry.
+    what no Gearman server sends, and ValueError for a function or key that the protocol cannot carry, or a traceparent
+    that is none.
     """
 
     def __init__(
