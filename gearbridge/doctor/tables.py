@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: MySQL's error for a table of which a user may not know whether it is there.
 _DENIED = 1142
 
+
 def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
     """Look at a database; a server or bridge that has its table goes on undisturbed.
 
