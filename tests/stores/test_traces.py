@@ -32,3 +32,15 @@ def test_a_trace_outlives_the_server(place: Place, tmp_path: Path) -> None:
         with working(server.address, f=lambda job: told.append((job.payload, job.traceparent))):
             wait_until(lambda: len(told) == 2)
     assert told == [(b"traced", TRACE), (b"plain", "")]
+
+
+@pytest.mark.parametrize("place", [kind for kind in DRIVERS if kind != "plain"], indirect=True)
+def test_a_trace_waits_with_its_job_beyond_the_window(place: Place, tmp_path: Path) -> None:
+    told: list[tuple[bytes, str]] = []
+    with GearbridgeServer(tmp_path, "--store", place.url, "--window", "5") as server:
+        with Client(server.address) as client:
+            for number in range(20):
+                client.do_background("f", b"%d" % number, traceparent=TRACE if number % 2 else None)
+        with working(server.address, f=lambda job: told.append((job.payload, job.traceparent))):
+            wait_until(lambda: len(told) == 20)
+    assert told == [(b"%d" % number, TRACE if number % 2 else "") for number in range(20)]
