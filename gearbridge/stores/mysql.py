@@ -91,8 +91,7 @@ class MySQLStore(BulkTableStore):
     def _take(self, connection: Connection) -> None:
         if connection.execute(_TAKE, {"seconds": 1 if self._opened else 0}).scalar() != 1:
             raise StoreInUse(IN_USE)
-        # A lock is its host's own, in a cluster too. Ours first, then a look at the others': of two at once one sees.
-        if self._nodes and any(self._nodes.elsewhere(connection.connection.dbapi_connection, _IS_TAKEN)):
+        if self._is_taken_elsewhere(connection.connection.dbapi_connection):
             raise StoreInUse(IN_USE)
         catch_up(connection)
         flush, packet = connection.execute(
@@ -101,6 +100,13 @@ class MySQLStore(BulkTableStore):
         warn_of_lazy_commits(str(flush))
         # Escaping may double a payload that is nothing but quotes and backslashes.
         self._max_payload = max(0, (packet - _OVERHEAD) // 2)
+
+    def _is_taken_elsewhere(self, raw: Any) -> bool:
+        # A lock is its host's own, in a cluster too. Ours first, then a look at the others': of two at once one sees.
+        if self._nodes is None or self._watch is None:
+            return False
+        with self._watch.looking_away():  # one that hangs takes longer to give up than our session may be idle
+            return any(self._nodes.elsewhere(raw, _IS_TAKEN))
 
     def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
         values: list[object] = []

@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 #: MySQL's own port; its driver is told one for each host.
 _PORT = 3306
-#: Seconds to connect to each of several hosts; the next one may be the one to write to.
+#: Seconds to connect to each of several hosts, and for each of its answers until it is chosen; the next one may be the
+#: one to write to.
 _CONNECT_EACH = 2
 #: Whether a host takes writes, and belongs to a Galera cluster; then whether it is cut off from that, or behind. All of
 #: these are answered by a node that answers nothing else.
@@ -43,7 +44,16 @@ class Nodes:
 
     def connect(self, dialect: Any, _record: object, arguments: list[Any], parameters: dict[str, Any]) -> Any:
         """A connection to the first host that will do; raises the driver's error, which says why of each."""
-        self._dial = partial(dialect.connect, *arguments, **{"connect_timeout": _CONNECT_EACH, **parameters})
+        parameters = {"connect_timeout": _CONNECT_EACH, **parameters}
+        patience = parameters.get("read_timeout")
+        # A host that hangs takes connections, and says nothing.
+        parameters["read_timeout"] = parameters["connect_timeout"]
+        self._dial = partial(dialect.connect, *arguments, **parameters)
+        connection = self._connect_to_one(dialect)
+        connection._read_timeout = patience
+        return connection
+
+    def _connect_to_one(self, dialect: Any) -> Any:
         reasons: list[str] = []
         second_best: tuple[Host, Any] | None = None
         for host in self._hosts:

@@ -77,6 +77,15 @@ class Watch:
         finally:
             self._since = None
 
+    @contextlib.contextmanager
+    def looking_away(self) -> Iterator[None]:
+        """Do not watch in the block, in which a call has something else to do than to wait for our session."""
+        since, self._since = self._since, None
+        try:
+            yield
+        finally:
+            self._since = None if since is None else time.monotonic()
+
     def close(self) -> None:
         """Watch no more."""
         self._closed.set()

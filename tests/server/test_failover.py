@@ -9,140 +9,33 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import psycopg
-import pymysql
 import pytest
 
 from gearbridge.errors import StoreInUse, StoreUnavailable
-from gearbridge.extension.mysql import install_mysql
 from gearbridge.records import Drop, Put, StoredJob
 from gearbridge.stores.registry import store_for
-from tests.fixtures.galera import Galera
-from tests.fixtures.postgres import frozen_postgres, kill_postgres, value
 from tests.fixtures.processes import wait_until
-from tests.fixtures.replicas import Pair
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
+from .clusters import Cluster, MariaDBGalera, ReplicatedPostgreSQL
 from .load import work_all
-from .outage import Mortal, outage_under_load
+from .outage import outage_under_load
 from .wire_client import WireClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gearbridge import Job
-    from tests.fixtures.galera import Node
+    from tests.fixtures.bridge import StartBridge
 
 #: How often the database fails over here; `make soak` does it more often.
 FAILOVERS = int(os.environ.get("GEARBRIDGE_TEST_FAILOVERS", "1"))
 #: Seconds from the moment at which a host takes writes again until the work has to go on.
 RESUMED_WITHIN = 10.0
-#: MySQL's functions take no fewer arguments.
-_ENQUEUE = "SELECT gman_enqueue('f', %s, NULL, NULL, NULL, NULL, NULL)"
-
-
-class Cluster(Mortal, Protocol):
-    """A database on several hosts: `kill` ends the one that takes writes, `start` returns when another one does."""
-
-    #: With all hosts.
-    url: str
-
-    def connect_anywhere(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
-        """A session at the host that takes writes, which enqueues a job of this payload. It raises OSError."""
-
-    def mend(self) -> None:
-        """Have as many hosts as in the beginning."""
-
-
-class ReplicatedPostgreSQL:
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self.pair = stack.enter_context(Pair())
-        self.url = self.pair.url
-
-    @contextlib.contextmanager
-    def connect_anywhere(self) -> Iterator[Callable[[str], None]]:
-        try:
-            with psycopg.connect(f"{self.url}?target_session_attrs=read-write", autocommit=True) as session:
-                yield lambda payload: value(session, "SELECT gman_enqueue('f', %s::text)", payload)
-        except psycopg.OperationalError as error:
-            raise OSError(error) from error
-
-    def kill(self) -> None:
-        self.pair.kill()
-
-    def start(self) -> None:
-        self.pair.promote()
-
-    def mend(self) -> None:
-        self.pair.follow()
-
-
-class MariaDBGalera:
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._galera = stack.enter_context(Galera())
-        self._killed: Node | None = None
-        self.url = self._galera.make_database()
-        self._database = self.url.rpartition("/")[2]
-        install_mysql(self.url)
-
-    @contextlib.contextmanager
-    def connect_anywhere(self) -> Iterator[Callable[[str], None]]:
-        node = next(node for node in self._galera.nodes if node is not self._killed)
-        try:
-            with node.connect(self._database) as session, session.cursor() as cursor:
-                yield lambda payload: cursor.execute(_ENQUEUE, (payload,))
-        except pymysql.Error as error:
-            raise OSError(error) from error
-
-    def kill(self) -> None:
-        self._killed = self.holders()[0]
-        self._killed.kill()
-
-    def start(self) -> None:
-        alive = [node for node in self._galera.nodes if node is not self._killed]
-        wait_until(lambda: all(node.state("wsrep_cluster_size") == "2" for node in alive), what="a new cluster of two")
-
-    def mend(self) -> None:
-        assert self._killed
-        self._killed.start()
-        self._killed = None
-
-    def url_of_last(self) -> str:
-        """The URL with the last node only."""
-        return self.url.replace(self.url.partition("@")[2].rpartition(",")[0] + ",", "127.0.0.1:1,")
-
-    @contextlib.contextmanager
-    def last_behind(self) -> Iterator[Callable[[], object]]:
-        """Have the last node apply nothing of what the others commit; gives whether somebody waits for it."""
-        with self._galera.nodes[-1].connect() as session, session.cursor() as cursor:
-            cursor.execute("FLUSH TABLES WITH READ LOCK")
-            question = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT version FROM%'"
-            yield lambda: cursor.execute(question) and cursor.fetchone() == (1,)
-            cursor.execute("UNLOCK TABLES")
-
-    def leave_one(self) -> Node:
-        """Kill all nodes but the one on which a server has the job table, until that is cut off; return it."""
-        left = self.holders()[0]
-        for node in self._galera.nodes:
-            if node not in {left, self._killed}:
-                node.kill()
-        wait_until(lambda: left.state("wsrep_cluster_status") == "non-Primary", what="the last one to see that it is")
-        return left
-
-    def holders(self) -> list[Node]:
-        """The nodes on which a server has the job table."""
-        question = f"SELECT IS_USED_LOCK('{self._database}.gearbridge_job')"
-        found = []
-        for node in self._galera.nodes:
-            if node is not self._killed:
-                with node.connect() as session, session.cursor() as cursor:
-                    cursor.execute(question)
-                    found += [node] if cursor.fetchone() != (None,) else []
-        return found
 
 
 class Enqueuer:
@@ -242,6 +135,22 @@ def test_a_node_that_is_behind_is_read_when_it_has_caught_up(cluster: Cluster) -
     elsewhere.close()
 
 
+def test_a_host_that_hangs_is_left_for_another(cluster: Cluster, tmp_path: Path) -> None:
+    if isinstance(cluster, MariaDBGalera) and FAILOVERS == 1:
+        pytest.skip("a node takes long to come back: make soak")
+    with GearbridgeServer(tmp_path, "--store", cluster.url, "--store-patience", "120") as server:
+        with WireClient(server.port) as client:
+            client.ask("SUBMIT_JOB_BG", "f", "", "before")
+            cluster.hang()
+            client.send("SUBMIT_JOB_BG", "f", "", "while it hangs")
+            cluster.start()
+            begin = time.monotonic()
+            assert client.hear()[0] == "JOB_CREATED"
+            print(f"writes elsewhere, then a job acknowledged in {time.monotonic() - begin:.2f} s")
+        assert sorted(payload for _, payload in work_all(server.port, 2)) == ["before", "while it hangs"]
+    cluster.mend()
+
+
 def test_a_failover_under_load_loses_nothing_and_needs_no_restart(cluster: Cluster, tmp_path: Path) -> None:
     done: Counter[str] = Counter()
 
@@ -284,17 +193,26 @@ def test_a_node_that_is_cut_off_from_its_cluster_is_waited_for(cluster: Cluster)
     store.close()
 
 
-def test_a_primary_that_hangs_is_left_for_the_standby(tmp_path: Path) -> None:
-    with Pair() as pair, GearbridgeServer(tmp_path, "--store", pair.url, "--store-patience", "120") as server:
-        with WireClient(server.port) as client:
-            client.ask("SUBMIT_JOB_BG", "f", "", "before")
-            with frozen_postgres(pair.primary):
-                client.send("SUBMIT_JOB_BG", "f", "", "while it hangs")
-                threading.Event().wait(0.1)  # it may be on its way
-                hanging = pair.primary
-                pair.promote()
-                begin = time.monotonic()
-                assert client.hear()[0] == "JOB_CREATED"
-                print(f"writes elsewhere, then a job acknowledged in {time.monotonic() - begin:.2f} s")
-                kill_postgres(hanging)
-        assert sorted(payload for _, payload in work_all(server.port, 2)) == ["before", "while it hangs"]
+def test_a_bridge_goes_on_at_the_standby(tmp_path: Path, start_bridge: StartBridge) -> None:
+    done: Counter[str] = Counter()
+
+    def note(job: Job) -> None:
+        done[job.payload.decode()] += 1
+
+    with (
+        contextlib.ExitStack() as stack,
+        GearbridgeServer(tmp_path) as server,
+        working(server.address, f=note),
+    ):
+        cluster = ReplicatedPostgreSQL(stack)
+        bridge = start_bridge(cluster.url, server.address)
+        enqueuer = Enqueuer(cluster, "job")
+        wait_until(lambda: done, what="the bridge to work")
+        cluster.kill()
+        cluster.start()
+        before = len(enqueuer.committed)
+        wait_until(lambda: len(enqueuer.committed) > before + 10, what="the program to go on")
+        enqueuer.stop()
+        wait_until(lambda: set(enqueuer.committed) <= done.keys(), what="the bridge to go on")
+        assert bridge.process.running
+    assert max(done.values()) == 1
