@@ -32,6 +32,30 @@ _ANSWER_WITHIN = 1.5
 _CHANNEL = "gearbridge"
 
 
+def answer(connection: Any, query: str, within: float = _ANSWER_WITHIN) -> bytes | None:
+    """The first value that a small query brings, None where it brings none; libpq would wait for it for ever.
+
+    `connection` is libpq's. Raises StoreUnavailable where the database does not answer within so many seconds.
+    """
+    deadline = time.monotonic() + within
+    connection.send_query(query.encode())
+    connection.flush()
+    waiting = select.poll()
+    waiting.register(connection.socket, select.POLLIN)
+    value: bytes | None = None
+    while True:
+        while not connection.is_busy():
+            result = connection.get_result()
+            if result is None:
+                return value
+            if result.error_message:
+                raise StoreUnavailable(result.error_message.decode("utf-8", "replace").strip())
+            value = result.get_value(0, 0) if result.ntuples else None
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise StoreUnavailable("the database does not answer")
+        connection.consume_input()
+
+
 class Polling:
     """For databases that cannot ring."""
 
@@ -97,7 +121,7 @@ class PostgreSQLDoorbell:
             if self._ended in ready:
                 os.read(self._ended, 1)
             if not ready:
-                self._answer("SELECT 1")
+                answer(self._connection.pgconn, "SELECT 1")
             # Not psycopg's notifies(), which waits. A note that came with the probe is lost: the next look is now.
             connection.pgconn.consume_input()
             rung = False
@@ -124,33 +148,12 @@ class PostgreSQLDoorbell:
                 info = self._connection.info
                 if self._former[:2] == (info.host, info.port):
                     # It may be there still, behind a broken connection, and hold the lock.
-                    self._answer(END_BACKEND.format(self._former[2]))
+                    answer(self._connection.pgconn, END_BACKEND.format(self._former[2]))
                 self._former = (info.host, info.port, info.backend_pid)
-                self._answer(f"LISTEN {_CHANNEL}")
-            return self._answer(query) == b"t"
+                answer(self._connection.pgconn, f"LISTEN {_CHANNEL}")
+            return answer(self._connection.pgconn, query) == b"t"
         except Exception as error:
             raise self._lost(error) from error
-
-    def _answer(self, query: str) -> bytes | None:
-        """The first value that a small query brings, None where it brings none; libpq would wait for it for ever."""
-        connection = self._connection.pgconn
-        deadline = time.monotonic() + _ANSWER_WITHIN
-        connection.send_query(query.encode())
-        connection.flush()
-        waiting = select.poll()
-        waiting.register(connection.socket, select.POLLIN)
-        value: bytes | None = None
-        while True:
-            while not connection.is_busy():
-                result = connection.get_result()
-                if result is None:
-                    return value
-                if result.error_message:
-                    raise StoreUnavailable(result.error_message.decode("utf-8", "replace").strip())
-                value = result.get_value(0, 0) if result.ntuples else None
-            if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise StoreUnavailable("the database does not answer")
-            connection.consume_input()
 
     def _lost(self, error: Exception) -> StoreUnavailable:
         self._disconnect()

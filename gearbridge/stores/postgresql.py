@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event, text
 from gearbridge.errors import StoreError, StoreInUse, StoreUnavailable
 
 from .bulk import CLAIMED_ROWS, BulkTableStore
-from .doorbell import END_BACKEND, PostgreSQLDoorbell
+from .doorbell import END_BACKEND, PostgreSQLDoorbell, answer
 from .engines import engine_for
 from .hosts import hosts_of
 from .postgresql_lone import LoneJobs
@@ -226,4 +226,8 @@ class PostgreSQLStore(BulkTableStore):
 
 
 def _look_into_schema(connection: Any, _record: Any) -> None:
-    connection.execute(f"SET search_path TO {SCHEMA}")
+    try:  # nobody watches over a connection that is being made
+        answer(connection.pgconn, f"SET search_path TO {SCHEMA}", _CONNECT["connect_timeout"])
+    except StoreUnavailable:
+        connection.close()
+        raise

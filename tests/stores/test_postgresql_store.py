@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import pytest
+from sqlalchemy import event
+
+from gearbridge.errors import StoreUnavailable
 from gearbridge.records import Drop, Put, StoredJob
 from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import value
@@ -12,6 +16,7 @@ from tests.fixtures.processes import wait_until
 if TYPE_CHECKING:
     from gearbridge.stores.base import ClaimableStore
     from tests.fixtures.postgres import Database
+    from tests.fixtures.proxy import StartProxy
 
 
 def test_a_replay_walks_the_primary_key_though_nobody_has_analyzed_the_table(empty_database: Database) -> None:
@@ -45,6 +50,27 @@ def test_a_lone_job_is_written_though_a_pooler_has_forgotten_the_statements(empt
     store.apply([Put(StoredJob(b"H:2", b"f", b"two"))])
     store.apply([Drop(b"H:1")])
     assert [(job.handle, job.payload) for job in store.replay()] == [(b"H:2", b"two")]
+    store.close()
+
+
+def test_a_connection_that_falls_silent_while_it_is_made_is_given_up(
+    empty_database: Database, start_proxy: StartProxy
+) -> None:
+    port = empty_database.cluster.port
+    proxy = start_proxy(port)
+    store = cast("ClaimableStore", store_for(empty_database.url.replace(f":{port}/", f":{proxy.port}/")))
+    store.open()
+
+    def made(*_: object) -> None:
+        proxy.fall_silent()
+
+    engine = store._engine  # type: ignore[attr-defined]
+    event.listen(engine, "connect", made, insert=True)
+    store._disconnect()  # type: ignore[attr-defined]  # as after any broken connection
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        store.functions()
+    event.remove(engine, "connect", made)
+    assert store.functions() == []
     store.close()
 
 
