@@ -1,4 +1,4 @@
-"""Takes the pictures of the dashboard for docs/images: a server with work to do for some forty seconds.
+"""Takes the pictures for docs/images: of a server with work to do for some forty seconds, and of a bridge.
 
 python -m tests.dashboard.screenshots
 """
@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import gearbridge
 from gearbridge import Client
-from tests.fixtures.dashboard import WatchedServer
+from gearbridge.ports import free_port
+from gearbridge.stores.registry import store_for
+from tests.fixtures.bridge import StartBridge
+from tests.fixtures.dashboard import HTTP, WatchedBridge, WatchedServer
+from tests.fixtures.processes import process_starter, wait_until
 from tests.fixtures.workers import working
 
 from .browser import Browser
@@ -40,8 +46,13 @@ def doing(chance: random.Random, seconds: float, error: str) -> Callable[[Job], 
 
 
 def main() -> None:
-    chance = random.Random(7)
     IMAGES.mkdir(exist_ok=True)
+    show_a_server()
+    show_a_bridge()
+
+
+def show_a_server() -> None:
+    chance = random.Random(7)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(WatchedServer(folder))
@@ -65,6 +76,33 @@ def main() -> None:
         ):
             browser.open(server.url, width, height, scheme)
             browser.driver.save_screenshot(str(IMAGES / f"{name}.png"))
+
+
+def show_a_bridge() -> None:
+    """One whose first job server is away, with a thousand jobs handed over and some followed."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (folder / "server").mkdir()
+        server = stack.enter_context(WatchedServer(folder / "server"))
+        stack.enter_context(contextlib.chdir(folder))  # its name is not for the picture
+        url = "sqlite:///shop.db"
+        with contextlib.closing(store_for(url)) as store:
+            store.open()
+        start = StartBridge(stack.enter_context(process_starter()))
+        bridge = WatchedBridge(start(url, f"127.0.0.1:{free_port()},{server.address}", *HTTP))
+        db = stack.enter_context(contextlib.closing(sqlite3.connect("shop.db")))
+        with db:
+            for number in range(1000):
+                gearbridge.enqueue(db, "send_mail", b"%d" % number)
+            for number in range(240):
+                gearbridge.enqueue(db, "resize", b"%d" % number, keep_result=True)
+            for _ in range(12):
+                gearbridge.enqueue(db, "nightly_report", b"", max_attempts=3)
+        browser = stack.enter_context(Browser(folder / "profile"))
+        browser.open(bridge.url, 1180, 680)
+        with working(server.address, resize=doing(random.Random(7), 0.001, "")):
+            wait_until(lambda: browser.text("#sent") == "12")
+        browser.driver.save_screenshot(str(IMAGES / "bridge.png"))
 
 
 if __name__ == "__main__":
