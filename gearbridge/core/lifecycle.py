@@ -15,16 +15,15 @@ from .claims import makes_room
 from .deadlines import Deadlines
 from .failures import Failures, failed_attempt
 from .finished import Finished
-from .jobs import RUNNING, EnqueuedJob, Function, Job, line_of
+from .jobs import LATER, RUNNING, EnqueuedJob, Function, Job
 from .journal import Journal
-from .lease import Lease, release, release_job
 from .questions import Questions
 from .queue import JobQueue
 from .replies import tell
 from .window import Window
 
 if TYPE_CHECKING:
-    from gearbridge.records import NodeStatus, WaitingJob
+    from gearbridge.records import WaitingJob
 
     from .peer import Peer
     from .schedule import Schedule
@@ -41,12 +40,7 @@ class JobLifecycle:
         self.settings = settings
         self.durable = durable
         self.queue = JobQueue()
-        self.shared = settings.shared
-        self.window = Window(
-            self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable, shared=settings.shared
-        )
-        self.lease = Lease()
-        self.nodes: tuple[NodeStatus, ...] = ()  # that share the table, as far as it is known
+        self.window = Window(self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable)
         self.questions = Questions()
         self.journal = Journal()
         self.failures = Failures()
@@ -61,7 +55,7 @@ class JobLifecycle:
     # Into the queue: see admission.py.
 
     def store(self, job: Job) -> None:
-        """A job of this queue, whose due time is known, is to be stored."""
+        """A job of this queue is to be stored."""
         self.window.enter(job)
         self.journal.put(job, beyond=job.beyond)
 
@@ -98,25 +92,17 @@ class JobLifecycle:
         self.queue.remove(job)
         if job.background and job.unique_key:
             self.finished.remember(job)
-        if job.claimed:
-            function = self.queue.functions[job.function]
-            if function.pace is not None:
-                function.pace.ended()
-            if makes_room(function, job.priority):
-                self.wants_claim = True
+        if job.claimed and makes_room(self.queue.functions[job.function], job.priority):
+            self.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
         """End the job and tell its clients WORK_FAIL. One that SQL enqueued may be tried again, later."""
-        self.tell_failed(job)
-        self.finish(job, failed_attempt(self, job, error))
-
-    def tell_failed(self, job: Job) -> None:
-        """Tell those who wait for the job WORK_FAIL."""
         tell(job, response(commands.WORK_FAIL, job.handle))
+        self.finish(job, failed_attempt(self, job, error))
 
     def cancel(self, job: Job) -> None:
         """End the job and tell its clients WORK_FAIL; nobody tries it again."""
-        self.tell_failed(job)
+        tell(job, response(commands.WORK_FAIL, job.handle))
         self.queue.functions[job.function].cancelled += 1
         self.finish(job)
 
@@ -125,7 +111,7 @@ class JobLifecycle:
         self.window.cancelled.add(job.handle)
         self.journal.end(Drop(job.handle))
         function = self.queue.functions.get(job.function)
-        line = line_of(job.priority, job.due)
+        line = LATER if job.due else job.priority
         if function is not None and function.beyond[line] and not job.handle.startswith(ENQUEUED):
             function.total -= 1
             function.cancelled += 1
@@ -157,13 +143,10 @@ class JobLifecycle:
         if job.background and self.durable:
             self.journal.update(job)
         self.queue.requeue(job)
-        function = self.queue.functions[job.function]
-        if self.shared and job.claimed and (self.retiring or not function.workers):
-            release_job(self, job)
-        elif self.retiring and self.is_kept(job):
+        if self.retiring and self.is_kept(job):
             self.queue.withhold(job)
         else:
-            self.wake(function)
+            self.wake(self.queue.functions[job.function])
 
     def leave(self, peer: Peer) -> None:
         """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""
@@ -203,15 +186,7 @@ class JobLifecycle:
         """The peer can do nothing any more. What it runs stays its own until it ends it or leaves."""
         if peer.sleeping:
             self.stir(peer)
-        functions = [*peer.functions]
-        for function in functions:
+        for function in peer.functions:
             function.workers.pop(peer, None)
         peer.functions.clear()
         peer.turn = 0
-        for function in functions:
-            self.left_by_worker(function)
-
-    def left_by_worker(self, function: Function) -> None:
-        """A worker does this function no more. Where nobody does, other nodes may have workers for it."""
-        if self.shared and not function.workers:
-            release(self, function)
