@@ -213,6 +213,8 @@ class Admission:
         if schedule is None:
             self._store(peer, job)
             return
+        if self._lifecycle.durable:
+            self._window.enter(job)  # now, for it may be cancelled before it is planned
         self._lifecycle.unplanned.append((job, schedule))
         self._lifecycle.wants_tick = True
         job.ticket = Ticket()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import ENQUEUED
 
-from .jobs import LATER, EnqueuedJob, ReturnedJob
+from .jobs import EnqueuedJob, ReturnedJob, line_of
 from .queue import coalescing_key
 from .timing import sample, sample_of_many
 
@@ -120,6 +120,6 @@ def note_backlog(lifecycle: JobLifecycle, backlog: Iterable[Backlog]) -> int:
         function.added += part.jobs
         function.restored += part.jobs
         function.total += part.jobs
-        queue.count_beyond(function, LATER if part.due else part.priority, part.jobs)
+        queue.count_beyond(function, line_of(part.priority, part.due), part.jobs)
         count += part.jobs
     return count

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_RESULT = MAX_PACKET
 
 #: The line of jobs that are due later, behind those by priority.
-LATER = 3
+_LATER = 3
 
 STORING = 0
 QUEUED = 1
@@ -42,6 +42,11 @@ TRANSITIONS: dict[int, frozenset[int]] = {
     RUNNING: frozenset({QUEUED, GONE}),
     GONE: frozenset(),
 }
+
+
+def line_of(priority: int, due: int) -> int:
+    """In which of its function's lines a job waits beyond the window: by its priority, or in the last one."""
+    return _LATER if due else priority
 
 
 class Job(StoredJob):
@@ -84,8 +89,8 @@ class Job(StoredJob):
 
     @property
     def line(self) -> int:
-        """In which of its function's lines it waits beyond the window: by its priority, or in the last one."""
-        return LATER if self.due else self.priority
+        """In which of its function's lines it waits beyond the window."""
+        return line_of(self.priority, self.due)
 
     def progress(self) -> tuple[bytes, bytes, bytes, bytes]:
         """Known, running, numerator and denominator, as STATUS_RES wants them."""

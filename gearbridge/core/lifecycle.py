@@ -15,7 +15,7 @@ from .claims import makes_room
 from .deadlines import Deadlines
 from .failures import Failures, failed_attempt
 from .finished import Finished
-from .jobs import LATER, RUNNING, EnqueuedJob, Function, Job
+from .jobs import RUNNING, EnqueuedJob, Function, Job, line_of
 from .journal import Journal
 from .questions import Questions
 from .queue import JobQueue
@@ -55,7 +55,7 @@ class JobLifecycle:
     # Into the queue: see admission.py.
 
     def store(self, job: Job) -> None:
-        """A job of this queue is to be stored."""
+        """A job of this queue that was not to be stored so far is to be."""
         self.window.enter(job)
         self.journal.put(job, beyond=job.beyond)
 
@@ -111,7 +111,7 @@ class JobLifecycle:
         self.window.cancelled.add(job.handle)
         self.journal.end(Drop(job.handle))
         function = self.queue.functions.get(job.function)
-        line = LATER if job.due else job.priority
+        line = line_of(job.priority, job.due)
         if function is not None and function.beyond[line] and not job.handle.startswith(ENQUEUED):
             function.total -= 1
             function.cancelled += 1

@@ -149,8 +149,10 @@ class TableStore(ConnectedStore):
 
     def backlog(self) -> list[Backlog]:
         """What waits and came over a socket, counted by walking over all that waits."""
-        with self._errors_told(), self._connected().begin():
-            rows = self._connected().execute(BACKLOG).all()
+        with self._errors_told():
+            connection = self._connected()
+            with connection.begin():
+                rows = connection.execute(BACKLOG).all()
         return [Backlog(from_text(name), priority, bool(later), count) for name, priority, later, count in rows]
 
     def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:

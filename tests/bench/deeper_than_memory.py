@@ -8,7 +8,6 @@ queued before. Loads go to the one and the other in turn. Figures are medians of
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GearbridgeServer
 
-from .deep_queue import rates_of_a_load
+from .deep_queue import rates_of_a_load, show_rates
 
 #: What is promised: the server's resident memory in MB, and the share of an empty queue's rate.
 MEGABYTES = 300
@@ -84,19 +83,12 @@ def compare(store: str, cluster: TemporaryCluster, jobs: int, rounds: int) -> bo
                 for phase, rate in rates_of_a_load(server).items():
                     results.setdefault((phase, name), []).append(rate)
         memory = resident(servers["deep"].pid)
-    missed = [memory > MEGABYTES]
+    too_much = memory > MEGABYTES
     print(
         f"{store:<11}{jobs:,} jobs queued: at most {memory:.0f} MB resident, promised {MEGABYTES} MB"
-        f"{'   MISSED' if missed[0] else ''}; started in {started:.1f} s"
+        f"{'   MISSED' if too_much else ''}; started in {started:.1f} s"
     )
-    for phase in ("submit", "work"):
-        empty, deep = (statistics.median(results[phase, name]) for name in ("empty", "deep"))
-        missed.append(deep < SHARE * empty)
-        print(
-            f"{store:<11}{phase:<7} empty {empty:>9,.0f}/s   deep {deep:>9,.0f}/s   ratio {deep / empty:5.2f}   "
-            f"promised at least {SHARE:g}{'   MISSED' if missed[-1] else ''}"
-        )
-    return not any(missed)
+    return show_rates(store, results, SHARE) and not too_much
 
 
 if __name__ == "__main__":

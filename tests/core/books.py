@@ -91,8 +91,7 @@ class Books:
         assert queue.beyond == sum(sum(function.beyond) for function in queue.functions.values())
         window = self.talk.engine.lifecycle.window
         if self.talk.engine.lifecycle.durable:
-            unplanned = [job for job, _ in self.talk.engine.lifecycle.unplanned]
-            in_memory = [job for job in queue.jobs.values() if job.background and job not in unplanned]
+            in_memory = [job for job in queue.jobs.values() if job.background]
             assert sum(window.jobs) == len(in_memory)
             assert sum(window.bytes) == sum(len(job.payload) for job in in_memory)
         for peer in live:

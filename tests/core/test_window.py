@@ -244,6 +244,18 @@ def test_a_job_on_its_way_to_the_table_can_be_cancelled_and_be_refused() -> None
     assert deep.talk.engine.lifecycle.window.jobs == [0, 1, 0]
 
 
+def test_a_scheduled_job_that_is_cancelled_before_its_time_is_known_counts_no_more() -> None:
+    deep = Deep(1)
+    window = deep.talk.engine.lifecycle.window
+    deep.client.say("SUBMIT_JOB_SCHED", "f", "", "", "", "", "", "", "")
+    assert window.jobs == [0, 1, 0]
+    assert deep.talk.connect().line("cancel job H:test:1") == "OK\r\n"
+    assert window.jobs == [0, 0, 0]
+    deep.talk.tick(1.0, 1.0)
+    deep.table.commit(deep.talk)
+    assert window.jobs == [0, 0, 0]
+
+
 def test_the_backlog_of_an_earlier_start_is_known() -> None:
     deep = Deep(100)
     assert deep.talk.engine.restore_backlog([Backlog(b"f", 1, False, 5), Backlog(b"f", 1, True, 2)]) == 7

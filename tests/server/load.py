@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
+import time
+from typing import TYPE_CHECKING
 
 from .wire_client import WireClient, packet
+
+if TYPE_CHECKING:
+    from tests.fixtures.job_server import JobServer
 
 
 class Load:
@@ -38,6 +44,22 @@ class Load:
                     else:
                         assert reply[:2] == ("ERROR", "QUEUE_ERROR")
                         self.refused += 1
+
+
+def kill_under_load(server: JobServer, kills: int, seed: int) -> dict[str, str]:
+    """Kill the server at random moments under load, and start it again; the jobs that were acknowledged, by handle."""
+    acknowledged: dict[str, str] = {}
+    chance = random.Random(seed)
+    for number in range(kills):
+        loads = [Load(server.port, f"{number}-{index}") for index in range(3)]
+        time.sleep(chance.uniform(0.02, 0.15))  # the random moment
+        server.kill()
+        for load in loads:
+            load.stop()
+            acknowledged.update(load.acknowledged)
+        server.start()
+    assert len(acknowledged) > 100, "the server was killed under load"
+    return acknowledged
 
 
 def work_all(port: int, count: int) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
-from .load import Load, check_all_there, work_all
+from .load import check_all_there, kill_under_load, work_all
 from .wire_client import WireClient
 
 if TYPE_CHECKING:
@@ -42,17 +41,7 @@ def durable_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[G
 
 def test_kill_minus_9_loses_no_acknowledged_job(durable_server: GearbridgeServer) -> None:
     server = durable_server
-    expected: dict[str, str] = {}
-    chance = random.Random(20261123)
-    for number in range(KILLS):
-        loads = [Load(server.port, f"{number}-{index}") for index in range(3)]
-        time.sleep(chance.uniform(0.02, 0.15))  # the random moment
-        server.kill()
-        for load in loads:
-            load.stop()
-            expected.update(load.acknowledged)
-        server.start()
-    assert len(expected) > 100, "the server was killed under load"
+    expected = kill_under_load(server, KILLS, 20261123)
     lines = server.admin("show jobs")
     check_all_there(lines, work_all(server.port, len(lines)), expected)
     assert server.admin("status")[0].startswith("f\t0\t0\t")
