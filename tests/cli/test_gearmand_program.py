@@ -45,6 +45,11 @@ class Place(NamedTuple):
     def log_file(self) -> Path:
         return self.folder / "gearmand.log"
 
+    @property
+    def ours(self) -> bool:
+        """Whether it is our server under gearmand's name."""
+        return self.program.samefile(GEARBRIDGE)
+
     def pid(self) -> int:
         return int(self.pid_file.read_text())
 
@@ -102,7 +107,10 @@ def runs(pid: int) -> bool:
 
 
 def test_in_the_background_it_answers_when_the_command_has_ended(place: Place, daemon: int) -> None:
-    assert ask(place.port, "getpid") == [f"OK {daemon}"]
+    if place.ours:
+        assert ask(place.port, "getpid") == [f"OK {daemon}"]
+    else:  # its command may end a moment before the server listens
+        wait_until(place.answers, what="gearmand to answer")
     assert os.getsid(daemon) == daemon, "a session of its own: no terminal ends it"
     assert Path(f"/proc/{daemon}/cwd").resolve() == Path.cwd()
     wait_until(  # gearmand's command may end a moment before
