@@ -4,6 +4,7 @@
     |-- ProtocolError            bytes that are not the Gearman protocol
     |-- ConfigurationError       an option, URL or file that cannot be used
     |-- StoreError               the store could not do what was asked
+    |   |-- StoreFenced          ... because this node's lease is over, and its jobs may be others'
     |   `-- StoreUnavailable     ... because it cannot be reached now; it may be back later
     |       `-- StoreInUse       ... because another server or bridge has it; a ConfigurationError too
     |-- ServersUnreachable       none of the servers answers
@@ -34,6 +35,10 @@ class ConfigurationError(GearbridgeError):
 
 class StoreError(GearbridgeError):
     """The store could not do what was asked."""
+
+
+class StoreFenced(StoreError):
+    """This node's lease of the jobs it had is over: they may be others' by now. Nothing of what was asked was done."""
 
 
 class StoreUnavailable(StoreError):

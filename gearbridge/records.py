@@ -84,6 +84,12 @@ class Drop(NamedTuple):
     handle: bytes
 
 
+class Release(NamedTuple):
+    """A claimed job is given back: let any node claim it."""
+
+    handle: bytes
+
+
 class Progress(NamedTuple):
     """A claimed job is so far, as its worker says."""
 
@@ -115,16 +121,38 @@ class Failed(NamedTuple):
     error: str
 
 
-Operation = Union[Put, Update, Drop, Progress, Done, Retry, Failed]
+Operation = Union[Put, Update, Drop, Release, Progress, Done, Retry, Failed]
 
 
 class WaitingJob(NamedTuple):
-    """What a store knows of a job that waits in its table."""
+    """What a store knows of a job that waits in its table.
+
+    Where nodes share the table: whether one has it in hand, `running`, and how far it is.
+    """
 
     handle: bytes
     function: bytes
     priority: int
     due: int
+    running: bool = False
+    numerator: int = 0
+    denominator: int = 0
+
+
+class NodeStatus(NamedTuple):
+    """A server among those that share a job table.
+
+    `lease` is how many seconds are left of it by the database's clock, below zero when it is over; `since` is when the
+    node joined, in seconds since 1970.
+    """
+
+    name: str
+    mine: bool
+    lease: float
+    jobs: int
+    workers: int
+    version: str
+    since: int
 
 
 class Backlog(NamedTuple):

@@ -38,7 +38,9 @@ def _definitions(dialect: Dialect) -> Iterator[ExecutableDDLElement]:
     if dialect.name != "mysql":
         yield from (CreateIndex(index) for index in sorted(job.indexes, key=lambda index: str(index.name)))
     if dialect.supports_comments and not dialect.inline_comments:
-        yield from (SetColumnComment(column) for column in job.columns if column.comment)
+        yield from (
+            SetColumnComment(column) for table in metadata.sorted_tables for column in table.columns if column.comment
+        )
 
 
 def _compiled(statement: ExecutableDDLElement, dialect: Dialect, schema: str | None) -> str:

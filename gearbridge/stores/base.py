@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, Operation, StoredJob, WaitingJob
+    from gearbridge.records import Backlog, ClaimedJob, NodeStatus, Operation, StoredJob, WaitingJob
 
 
 class Abilities(NamedTuple):
@@ -19,6 +19,7 @@ class Abilities(NamedTuple):
     them; None is no limit of the store's own.
     claimable: SQL can enqueue jobs beside the store's own, and `claim` takes them.
     exclusive: a place that another server has open is refused.
+    shared: several servers have the place together, as nodes; then the store is a SharedStore.
     """
 
     durable: bool
@@ -26,6 +27,7 @@ class Abilities(NamedTuple):
     max_payload: int | None = None
     claimable: bool = False
     exclusive: bool = True
+    shared: bool = False
 
 
 class Store(Protocol):
@@ -85,6 +87,34 @@ class WindowedStore(ClaimableStore, Protocol):
 
     def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
         """Those of these jobs that wait, in hand or not, by handle."""
+
+
+class SharedStore(WindowedStore, Protocol):
+    """A windowed store that this server has together with others, as one node among them, under a lease.
+
+    All Puts are beyond. What a claim brings is this node's until an operation ends or releases it, or its lease is
+    over. Then `apply` and `claim` raise StoreFenced, and change nothing, until `rejoin`. `close` gives everything back
+    at once.
+    """
+
+    def take_joined(self) -> dict[bytes, bytes]:
+        """The Puts since the last call that joined an unfinished job by its unique key: handle put to handle joined."""
+
+    def beat(self, jobs: int, workers: int) -> list[str]:
+        """Renew this node's lease and say its load; then remove the nodes whose lease is over, and return their names.
+
+        Called from a thread of its own, over a connection of its own, and not after `close`. Raises StoreFenced when
+        this node was removed, StoreUnavailable while the database is away; the next call connects anew.
+        """
+
+    def rejoin(self) -> None:
+        """Be a new node, which has no jobs: leave what this one still has to the others.
+
+        Waits until another node of this name is gone, as long as its lease is; StoreInUse when it is at work.
+        """
+
+    def nodes(self) -> list[NodeStatus]:
+        """All nodes, by name."""
 
 
 class Doorbell(Protocol):

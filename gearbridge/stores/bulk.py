@@ -78,6 +78,9 @@ class BulkTableStore(TableStore):
         return rows
 
     def _write(self, connection: Connection, group: list[Steps]) -> None:
+        self._run(connection.connection.dbapi_connection, self._statements(group))
+
+    def _statements(self, group: list[Steps]) -> list[Statement]:
         statements: list[Statement] = []
         for steps in group:
             for state, puts in steps.inserts():
@@ -88,7 +91,7 @@ class BulkTableStore(TableStore):
                 statements.extend(self._settles(steps.settled))
             if steps.drops:
                 statements.extend(self._deletes(list(steps.drops)))
-        self._run(connection.connection.dbapi_connection, statements)
+        return statements
 
     def _run(self, raw: Any, statements: list[Statement]) -> None:
         """Run the statements on the driver's own connection, as one transaction."""

@@ -20,11 +20,6 @@ _UNAVAILABLE = {1047, 1053, 1180, 1317, 1290, 1792, 1836, 3101, _DEADLOCK}
 _IS_GALERA = text("SHOW GLOBAL VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'")
 
 
-def is_deadlock(error: Exception) -> bool:
-    """Whether an error of the driver's says that the transaction was undone, and may be made again."""
-    return _number(error) == _DEADLOCK
-
-
 def is_unavailable(error: Exception) -> bool:
     """Whether an error of the driver's says that the database cannot be written to now."""
     return _number(error) in _UNAVAILABLE

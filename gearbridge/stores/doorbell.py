@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOCK = f"({WAKE_LOCK}, '{job.name}'::regclass::oid::integer)"
+#: Rings for a transaction that is about to commit, as gearbridge._enqueue() does.
+RING = f"SELECT pg_notify('gearbridge', '') WHERE NOT pg_try_advisory_xact_lock_shared{_LOCK}"
 #: Ends a backend of ours, and waits until what it held is free.
 END_BACKEND = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

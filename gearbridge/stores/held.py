@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Done, Drop, Failed, Retry
+from gearbridge.records import Done, Drop, Failed, Release, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ class Held:
         if not self._rows:
             return
         for operation in group:
-            if isinstance(operation, (Drop, Done, Retry, Failed)):
+            if isinstance(operation, (Drop, Done, Retry, Failed, Release)):
                 found = self._rows.pop(operation.handle, None)
                 if found is not None:
                     self._ids.discard(found[0])

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, literal_column, text
 
-from gearbridge.errors import StoreError, StoreInUse
+from gearbridge.errors import StoreError
 
 from .base import Abilities
-from .bulk import BulkTableStore, chunks, settle_statement
-from .cluster import catch_up, is_deadlock, is_unavailable
+from .bulk import chunks, settle_statement
+from .cluster import catch_up, is_unavailable
 from .engines import engine_for
+from .locked import LockedTableStore
 from .mysql_hosts import nodes_of
+from .refusals import is_deadlocked
 from .rows import COLUMNS, SETTLED
 from .schema import KEPT, MYSQL_SLOT, WAITING, job
 from .statements import Waiting, waiting
-from .table import IN_USE
 from .watch import Questions, Session
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ _NEXT_FUNCTION = (
 #: Of the lock that says "a server or bridge has this table".
 LOCK_NAME = f"CONCAT(DATABASE(), '.{job.name}')"
 _TAKE = text(f"SELECT GET_LOCK({LOCK_NAME}, :seconds)")
+_RELEASE = text(f"SELECT RELEASE_LOCK({LOCK_NAME})")
 _IS_TAKEN = f"SELECT IS_USED_LOCK({LOCK_NAME}) IS NOT NULL"
 #: Seconds before a group is tried again that a deadlock undid; in Galera that is also what two nodes wrote at once.
 _DEADLOCK_PAUSES = (0.0, 0.01, 0.05, 0.2)
 
 
-class MySQLStore(BulkTableStore):
+#: What the index over the functions answers.
+IS_OF_FUNCTION = literal_column("function_slot") == text(MYSQL_SLOT.format(":of_function"))
+
+
+class MySQLStore(LockedTableStore):
     """`mysql://...` or `mariadb://...`. One server at a time may keep its jobs in a database's table."""
 
     _max_payload: int | None = None
@@ -77,7 +83,7 @@ class MySQLStore(BulkTableStore):
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
         return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
 
-    waiting: ClassVar[Waiting] = waiting(literal_column("function_slot") == text(MYSQL_SLOT.format(":of_function")))
+    waiting: ClassVar[Waiting] = waiting(IS_OF_FUNCTION)
     questions: ClassVar[Questions | None] = Questions(
         busy="SELECT count(*) FROM information_schema.processlist WHERE id = {} AND command <> 'Sleep'", end="KILL {}"
     )
@@ -88,11 +94,18 @@ class MySQLStore(BulkTableStore):
     def _create_engine(self, url: URL) -> Engine:
         return engine_of(url, self._nodes)
 
-    def _take(self, connection: Connection) -> None:
-        if connection.execute(_TAKE, {"seconds": 1 if self._opened else 0}).scalar() != 1:
-            raise StoreInUse(IN_USE)
+    def _lock(self, connection: Connection, seconds: int) -> bool:
+        if connection.execute(_TAKE, {"seconds": seconds}).scalar() != 1:
+            return False
         if self._is_taken_elsewhere(connection.connection.dbapi_connection):
-            raise StoreInUse(IN_USE)
+            self._unlock(connection)
+            return False
+        return True
+
+    def _unlock(self, connection: Connection) -> None:
+        connection.execute(_RELEASE)
+
+    def _set_up(self, connection: Connection) -> None:
         catch_up(connection)
         flush, packet = connection.execute(
             text("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@SESSION.max_allowed_packet")
@@ -146,7 +159,7 @@ class MySQLStore(BulkTableStore):
             try:
                 super()._run(raw, statements)
             except Exception as error:
-                if not is_deadlock(error):
+                if not is_deadlocked(error):
                     raise
                 time.sleep(pause)
             else:

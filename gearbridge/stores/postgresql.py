@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, Engine, event, text
 
-from gearbridge.errors import StoreError, StoreInUse, StoreUnavailable
+from gearbridge.errors import StoreError, StoreUnavailable
 
-from .bulk import CLAIMED_ROWS, BulkTableStore
+from .bulk import CLAIMED_ROWS
 from .doorbell import END_BACKEND, PostgreSQLDoorbell, answer
 from .engines import engine_for
 from .hosts import hosts_of
+from .locked import LockedTableStore
 from .postgresql_lone import LoneJobs
 from .replication import Unconfirmed, demand_writable, is_unavailable, wait_for_standbys, warn_of_lost_commits
 from .rows import COLUMNS, SETTLED
 from .schema import KEPT, WAITING, job, metadata
-from .table import IN_USE
 from .watch import Questions, Session
 
 if TYPE_CHECKING:
@@ -38,13 +38,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+
 # Names as text, numbers in their own width: psycopg sends arrays in binary.
-_INSERT = {
-    state: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) "
-    f"SELECT *, {state} FROM unnest(%b::text[], %b::text[], %b::text[], %b::int2[], %b::bytea[], %b::int8[], "
-    "%b::int4[], %b::text[]) ON CONFLICT (handle) DO NOTHING"
-    for state in (KEPT, WAITING)
-}
+def insert(state: int, conflict: str) -> str:
+    """The statement for rows in this state; those are left out that meet this conflict, or any where it is empty."""
+    return (
+        f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) "
+        f"SELECT *, {state} FROM unnest(%b::text[], %b::text[], %b::text[], %b::int2[], %b::bytea[], %b::int8[], "
+        f"%b::int4[], %b::text[]) ON CONFLICT {conflict} DO NOTHING"
+    )
+
+
+_INSERT = {state: insert(state, "(handle)") for state in (KEPT, WAITING)}
 _UPDATE = (
     f"UPDATE {job.name} SET attempts = changed.attempts, numerator = NULL, denominator = NULL "
     "FROM unnest(%b::text[], %b::int4[]) AS changed (handle, attempts) "
@@ -57,13 +62,26 @@ _SETTLE = (
     f"FROM unnest(%b::text[], {', '.join(f'%b::{_TYPES.get(name, _INT)}[]' for name in SETTLED)}) "
     f"AS changed (handle, {', '.join(SETTLED)}) WHERE job.handle = changed.handle AND job.state = {WAITING}"
 )
-_WAITING = (
-    "SELECT found.id FROM unnest(%b::text[], %b::int8[]) AS wanted (function, at_most), LATERAL ("
-    f"(SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.due = 0 "
-    "AND job.function = wanted.function ORDER BY job.priority, job.id LIMIT wanted.at_most) UNION ALL "
-    f"(SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.due > 0 AND job.due <= %b "
-    "AND job.function = wanted.function ORDER BY job.due LIMIT wanted.at_most)) AS found"
-)
+
+
+def waiting_ids(only: str = "", lock: str = "") -> str:
+    """What finds the ids of the first rows to claim; of those that meet a further condition, and locked."""
+    of_function = f"SELECT job.id FROM {job.name} AS job WHERE job.state = {WAITING} AND job.function = wanted.function"
+    tail = f"LIMIT wanted.at_most {lock}"
+    ready = f"{of_function} AND job.due = 0 {only} ORDER BY job.priority, job.id {tail}"
+    soon = f"{of_function} AND job.due > 0 AND job.due <= %b {only} ORDER BY job.due {tail}"
+    return (
+        "SELECT found.id FROM unnest(%b::text[], %b::int8[]) AS wanted (function, at_most), "
+        f"LATERAL (SELECT id FROM ({ready}) AS ready UNION ALL SELECT id FROM ({soon}) AS soon) AS found"
+    )
+
+
+def columns_of(rows: list[Row]) -> list[list[Any]]:
+    """Rows as the arrays that `insert` takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+_WAITING = waiting_ids()
 _ROWS = f"{CLAIMED_ROWS} WHERE id = ANY (%b::int8[]) ORDER BY id"
 _DELETE = f"DELETE FROM {job.name} WHERE handle = ANY (%b::text[])"
 
@@ -74,16 +92,16 @@ _USER_TIMEOUT = 15_000  # milliseconds for what was sent to be acknowledged, lib
 #: First half of the advisory lock that says "a server keeps its jobs here"; the second is the table's oid.
 LOCK_CLASS = 0x67656172
 
-#: Seconds between attempts to take that lock anew, last first.
-_LOCK_PAUSES = (0.5, 0.3, 0.1, 0.05)
+#: Seconds between attempts to take that lock.
+_LOCK_PAUSE = 0.05
 
 #: Where the tables are; the SQL functions that use them say so too.
 SCHEMA = "gearbridge"
 
-_TAKE = text(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)")
+_LOCK = f"({LOCK_CLASS}, CAST(CAST('{job.name}' AS regclass) AS oid)::int)"
 
 
-class PostgreSQLStore(BulkTableStore):
+class PostgreSQLStore(LockedTableStore):
     """`postgresql://...`. One server at a time may keep its jobs in a database's table."""
 
     def __init__(self, url: URL) -> None:
@@ -124,14 +142,19 @@ class PostgreSQLStore(BulkTableStore):
             ).scalar():
                 connection.execute(text(f"ALTER TABLE public.{name} SET SCHEMA {SCHEMA}"))
 
-    def _take(self, connection: Connection) -> None:
+    def _lock(self, connection: Connection, seconds: int) -> bool:
         demand_writable(connection)
-        # The session that had it may be ours, and about to end.
-        pauses = [*_LOCK_PAUSES] if self._opened else []
-        while not connection.execute(_TAKE).scalar():
-            if not pauses:
-                raise StoreInUse(IN_USE)
-            time.sleep(pauses.pop())
+        deadline = time.monotonic() + seconds
+        while not connection.execute(text(f"SELECT pg_try_advisory_lock{_LOCK}")).scalar():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_PAUSE)
+        return True
+
+    def _unlock(self, connection: Connection) -> None:
+        connection.execute(text(f"SELECT pg_advisory_unlock{_LOCK}"))
+
+    def _set_up(self, connection: Connection) -> None:
         if connection.execute(text("SHOW synchronous_commit")).scalar() == "off":
             # With it off, what was acknowledged could be lost; this session has promised otherwise.
             connection.execute(text("SET synchronous_commit TO on"))
@@ -185,7 +208,7 @@ class PostgreSQLStore(BulkTableStore):
         return is_unavailable(error)
 
     def _inserts(self, rows: list[Row], state: int) -> Iterator[Statement]:
-        yield _INSERT[state], [list(column) for column in zip(*rows, strict=True)]
+        yield _INSERT[state], columns_of(rows)
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         yield _UPDATE, [list(attempts), list(attempts.values())]
@@ -212,17 +235,23 @@ class PostgreSQLStore(BulkTableStore):
         if len(statements) == 1:
             raw.execute(*statements[0], prepare=True)
             return
-        try:
-            with raw.pipeline():
-                raw.execute(self.begin)
-                for statement in statements:
-                    raw.execute(*statement, prepare=True)
-                raw.execute("COMMIT")
-        except BaseException:
-            if not raw.closed:
-                with contextlib.suppress(Exception):  # the first error is the one to tell
-                    raw.rollback()
-            raise
+        with rolling_back(raw), raw.pipeline():
+            raw.execute(self.begin)
+            for statement in statements:
+                raw.execute(*statement, prepare=True)
+            raw.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def rolling_back(raw: Any) -> Iterator[None]:
+    """A block after which no transaction is left open, however it ends."""
+    try:
+        yield
+    except BaseException:
+        if not raw.closed:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                raw.rollback()
+        raise
 
 
 def _look_into_schema(connection: Any, _record: Any) -> None:

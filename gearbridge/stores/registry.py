@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gearbridge.errors import ConfigurationError
 
 from .memory import MemoryStore
 
 if TYPE_CHECKING:
-    from .base import Store
+    from sqlalchemy.engine import URL
+
+    from .base import SharedStore, Store
+    from .node import Node
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@?]*(@)")
 #: The same as an option, which libpq takes too.
@@ -42,6 +45,13 @@ _TABLES = {
     "mysql": ("mysql", "MySQLStore"),
     "mariadb": ("mysql", "MySQLStore"),
 }
+#: Those that several servers may share.
+_SHARED = {
+    "postgresql": ("shared_postgresql", "SharedPostgreSQLStore"),
+    "postgres": ("shared_postgresql", "SharedPostgreSQLStore"),
+    "mysql": ("shared_mysql", "SharedMySQLStore"),
+    "mariadb": ("shared_mysql", "SharedMySQLStore"),
+}
 
 
 def store_for(url: str) -> Store:
@@ -53,13 +63,30 @@ def store_for(url: str) -> Store:
         return _made(*_ITEMS[scheme], url)
     if scheme not in _TABLES:
         raise ConfigurationError(f"{shown(url)!r} is not a store URL; it must be one of {', '.join(FORMS)}")
+    return _made(*_TABLES[scheme], _parsed(url))
+
+
+def shared_store_for(url: str, node: Node) -> SharedStore:
+    """The store that a URL names, for this server as one of several, not opened yet.
+
+    Raises ConfigurationError where the URL is none of a database that can be shared.
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme not in _SHARED:
+        raise ConfigurationError(
+            f"--node shares a database among servers, and {shown(url)!r} cannot be shared: "
+            "PostgreSQL, MySQL 8 and MariaDB 10.6 can, and later ones; leave --node out to have the store alone"
+        )
+    return cast("SharedStore", _made(*_SHARED[scheme], _parsed(url), node))
+
+
+def _parsed(url: str) -> URL:
     from .hosts import database_url  # noqa: PLC0415
 
     try:
-        parsed = database_url(url)
+        return database_url(url)
     except ConfigurationError as error:
         raise ConfigurationError(f"{shown(url)!r} is not a store URL: {error}") from error
-    return _made(*_TABLES[scheme], parsed)
 
 
 def shown(url: str) -> str:
@@ -68,6 +95,6 @@ def shown(url: str) -> str:
     return _INNER_PASSWORD.sub(r"\1***\2", url)
 
 
-def _made(module: str, name: str, url: object) -> Store:
-    store: Store = getattr(import_module(f"gearbridge.stores.{module}"), name)(url)
+def _made(module: str, name: str, *arguments: object) -> Store:
+    store: Store = getattr(import_module(f"gearbridge.stores.{module}"), name)(*arguments)
     return store

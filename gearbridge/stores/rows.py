@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
+from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Release, Retry, StoredJob, Update
 
 from .backoff import pause_before
 from .names import from_text, to_text
@@ -41,7 +41,7 @@ def row_of(stored: StoredJob, handle: str) -> Row:
 
 
 #: What settling may change, in the order of a Settlement's values; None leaves a column as it is.
-SETTLED = ("state", "attempts", "due", "error", "result", "finished", "numerator", "denominator")
+SETTLED = ("state", "attempts", "due", "error", "result", "finished", "owner", "numerator", "denominator")
 _KEPT: tuple[None, ...] = (None,) * len(SETTLED)
 
 #: Characters of an error that are kept; MySQL's TEXT has room for so many of four bytes, NUL written out.
@@ -87,12 +87,14 @@ def settlement_of(operation: Operation, now: int) -> Settlement:
     if isinstance(operation, Progress):
         return (*_KEPT[:-2], operation.numerator, operation.denominator)
     if isinstance(operation, Done):
-        return (DONE, None, None, None, operation.result, now, None, None)
+        return (DONE, None, None, None, operation.result, now, 0, None, None)
     if isinstance(operation, Retry):
         due = now + pause_before(operation.attempts)
-        return (None, operation.attempts, due, _error(operation.error), None, None, 0, 0)
+        return (None, operation.attempts, due, _error(operation.error), None, None, 0, 0, 0)
+    if isinstance(operation, Release):
+        return (*_KEPT[:-3], 0, 0, 0)
     assert isinstance(operation, Failed)
-    return (FAILED, operation.attempts, None, _error(operation.error), None, now, None, None)
+    return (FAILED, operation.attempts, None, _error(operation.error), None, now, 0, None, None)
 
 
 def _error(text: str) -> str:

@@ -3,6 +3,9 @@
 One table holds what a server took over a socket and what SQL enqueued. `state` says whose a row is: a KEPT one is in
 its server's memory, and nobody else touches it; a WAITING one belongs to whoever claims, and claiming writes nothing:
 the claimer knows what it holds, and when it is gone the row is still there for the next one.
+
+Where several servers share the table each is a row of the nodes', and claiming writes its epoch into a job's row as the
+owner's. A row whose owner is no node's epoch is free, so what a dead node held is freed by deleting that node's row.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from sqlalchemy import (
     DDL,
     BigInteger,
     Column,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -103,6 +107,13 @@ job = Table(
     Column("denominator", BigInteger),
     Column("result", LargeBinary().with_variant(mysql.LONGBLOB, *_MYSQL), comment="where keep_result is 1"),
     Column("error", Text().with_variant(mysql.TEXT(charset="utf8mb4"), *_MYSQL), comment="why the last attempt failed"),
+    Column(
+        "owner",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="epoch of the node that has it; 0: none has",
+    ),
     # A number is never given twice, so that order by id stays order of submission after the last row was deleted.
     sqlite_autoincrement=True,
     mysql_engine="InnoDB",
@@ -112,6 +123,28 @@ job = Table(
     # Rows larger than a page's half, without their payload, need this; it is the default since MySQL 5.7.
     mysql_row_format="DYNAMIC",
     mariadb_row_format="DYNAMIC",
+)
+
+node = Table(
+    "gearbridge_node",
+    metadata,
+    Column(
+        "epoch",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+        comment="never given twice: a node that comes back is another one",
+    ),
+    Column("name", _text(255), nullable=False, unique=True),
+    Column("lease_until", Double, nullable=False, comment="seconds since 1970 by this database's clock"),
+    Column("session", BigInteger, nullable=False, comment="the database's number of the connection it writes over"),
+    Column("version", _text(64), nullable=False),
+    Column("jobs", Integer, nullable=False, comment="in its hand"),
+    Column("workers", Integer, nullable=False, comment="connected to it"),
+    Column("since", BigInteger, nullable=False, comment="seconds since 1970"),
+    sqlite_autoincrement=True,
+    mysql_engine="InnoDB",
+    mariadb_engine="InnoDB",
 )
 
 version = Table(
@@ -148,6 +181,7 @@ _index("gearbridge_job_finished", "state", "finished", where=job.c.finished.is_n
 #: MySQL's indexes cover no expression, and at most 3,072 bytes, and one over the beginning of a name gives no order of
 #: what follows it, so that each claim would sort all that waits: names are hashed, and so are unique keys.
 MYSQL_SLOT = "UNHEX(SHA2(HEX({}), 256))"
+MYSQL_UNIQUE_SLOT = "UNHEX(SHA2(CONCAT(HEX({}), '-', HEX({})), 256))"
 MYSQL_INDEXES = {
     "gearbridge_job_ready": (
         f"ALTER TABLE {job.name} ADD COLUMN function_slot BINARY(32) AS "
@@ -158,7 +192,7 @@ MYSQL_INDEXES = {
     "gearbridge_job_unique": (
         f"ALTER TABLE {job.name} ADD COLUMN unique_slot BINARY(32) AS "
         f"(CASE WHEN state = {WAITING} AND unique_key <> '' "
-        "THEN UNHEX(SHA2(CONCAT(HEX(`function`), '-', HEX(unique_key)), 256)) END) STORED "
+        f"THEN {MYSQL_UNIQUE_SLOT.format('`function`', 'unique_key')} END) STORED "
         "COMMENT 'equal for the unfinished jobs of one function and unique key', "
         "ADD UNIQUE INDEX gearbridge_job_unique (unique_slot)"
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gearbridge.errors import ConfigurationError, StoreError, StoreInUse
@@ -62,6 +62,8 @@ class TableStore(ConnectedStore):
 
     #: How to find what to claim of a function.
     waiting: ClassVar[Waiting] = waiting(job.c.function == bindparam("of_function"))
+    #: How to find jobs by handle: the columns of a WaitingJob.
+    finding: ClassVar[Select[Any]] = FIND
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
@@ -152,7 +154,7 @@ class TableStore(ConnectedStore):
         with self._errors_told():
             connection = self._connected()
             with connection.begin():
-                rows = connection.execute(BACKLOG).all()
+                rows = connection.execute(self._counting()).all()
         return [Backlog(from_text(name), priority, bool(later), count) for name, priority, later, count in rows]
 
     def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
@@ -164,9 +166,9 @@ class TableStore(ConnectedStore):
             connection = self._connected()
             with connection.begin():
                 for start in range(0, len(names), CLAIM_ROWS):
-                    rows = connection.execute(FIND, {"handles": names[start : start + CLAIM_ROWS]})
-                    for handle, name, priority, due in rows:
-                        found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due)
+                    rows = connection.execute(self.finding, {"handles": names[start : start + CLAIM_ROWS]})
+                    for handle, name, priority, due, *more in rows:
+                        found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due, *more)
         return found
 
     def doorbell(self) -> Doorbell:
@@ -180,6 +182,10 @@ class TableStore(ConnectedStore):
         self._dispose()
 
     # What a database may do in its own way.
+
+    def _counting(self) -> Select[Any]:
+        """What the backlog is counted by."""
+        return BACKLOG
 
     def _transaction(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
         """A block that is done whole or not at all, tables included, where the database can."""

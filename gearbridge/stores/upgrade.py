@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, select, text
 from sqlalchemy.schema import CreateColumn, CreateIndex, SetColumnComment
 
-from gearbridge.errors import ConfigurationError
+from gearbridge.errors import ConfigurationError, StoreInUse
 
+from .nodes import alive
 from .schema import MYSQL_INDEXES, POSTGRESQL_OPTIONS, SCHEMA_VERSION, job, metadata, version
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def create_or_upgrade(connection: Connection) -> None:
     """Create the tables where there are none, or bring them up to date.
 
-    Raises ConfigurationError where a newer gearbridge made them.
+    Raises ConfigurationError where a newer gearbridge made them, StoreInUse where nodes of an older one are at work.
     """
     metadata.create_all(connection)
     found = connection.execute(select(version.c.version)).scalar()
@@ -37,15 +38,20 @@ def create_or_upgrade(connection: Connection) -> None:
         raise ConfigurationError(
             f"the job table has schema version {found}, this gearbridge works with version {SCHEMA_VERSION}"
         )
+    if found != SCHEMA_VERSION and (names := alive(connection)):
+        raise StoreInUse(
+            f"the job table has schema version {found}, and nodes that work with it: {', '.join(names)}; "
+            f"stop them all, then this gearbridge brings it to version {SCHEMA_VERSION}"
+        )
     for number in range(found, SCHEMA_VERSION):
         STEPS[number](connection)
         connection.execute(version.update().values(version=number + 1))
 
 
 def _enqueued_by_sql(connection: Connection) -> None:
-    """Room for what SQL enqueues: state, attempts allowed, result, progress and error."""
+    """Room for what SQL enqueues: state, attempts allowed, result, progress and error, and its owner among nodes."""
     names = ("state", "max_attempts", "keep_result", "enqueued", "enqueued_by", "finished")
-    _add_columns(connection, *names, "numerator", "denominator", "result", "error")
+    _add_columns(connection, *names, "numerator", "denominator", "result", "error", "owner")
     if connection.dialect.name == "postgresql":
         for name in ("handle", "function", "unique_key", "reducer"):
             kind = job.c[name].type.compile(connection.dialect)

@@ -10,6 +10,8 @@ ELSIF (SELECT version FROM gearbridge.gearbridge_schema) OPERATOR(pg_catalog.<>)
 ELSIF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'gearbridge') THEN
     ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_job;
     ALTER EXTENSION gearbridge ADD SEQUENCE gearbridge.gearbridge_job_id_seq;
+    ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_node;
+    ALTER EXTENSION gearbridge ADD SEQUENCE gearbridge.gearbridge_node_epoch_seq;
     ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_schema;
 END IF;
 -- A bridge gives a job its handle as unique key, and several databases may have bridges to one job server: so handles are
@@ -21,4 +23,5 @@ END
 $tables$;
 
 COMMENT ON TABLE gearbridge.gearbridge_job IS 'Every background job that is not finished: the view gman_jobs shows it to people.';
+COMMENT ON TABLE gearbridge.gearbridge_node IS 'The job servers that share the job table, each with its lease.';
 COMMENT ON TABLE gearbridge.gearbridge_schema IS 'Which version these tables are.';

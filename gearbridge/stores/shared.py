@@ -1,0 +1,161 @@
+"""A job table that several servers have together: who claims a row writes its epoch into it, under a lease.
+
+Each transaction that writes locks this node's own row first, and fails where it is gone. Who removes a node deletes its
+row, which waits for that lock: so nothing a node writes comes after its jobs became others'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gearbridge.errors import StoreError, StoreFenced, StoreUnavailable
+from gearbridge.records import NodeStatus
+
+from .heartbeat import FENCED
+from .joining import JoiningStore
+from .names import to_text
+from .nodes import BACKLOG_SHARED, FIND_SHARED, GIVE_BACK, MINE, NODES, OWN
+from .refusals import is_deadlocked
+from .rows import SETTLED, claimed_of
+from .schema import WAITING
+from .statements import CLAIM_AHEAD, CLAIM_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Select
+
+    from gearbridge.records import ClaimedJob, StoredJob
+
+    from .base import Abilities
+    from .bulk import Statement
+    from .rows import Row, Steps
+
+#: How often a transaction is tried that deadlocks with another node's, and the search for the job that a key means.
+_TRIES = 10
+
+
+class SharedTableStore(JoiningStore):
+    """What the stores share that nodes share; each says how it claims, and how it looks for unique keys."""
+
+    finding: ClassVar[Select[Any]] = FIND_SHARED
+    #: What wakes other nodes when a transaction commits that has something for them.
+    ring: ClassVar[tuple[Statement, ...]] = ()
+
+    _doubtful = False
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the database promises, to several servers."""
+        return super().abilities._replace(exclusive=False, shared=True)
+
+    @abstractmethod
+    def _claimed(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> Iterable[Sequence[Any]]:
+        """Make the first rows of each function ours, at most so many; their CLAIM_COLUMNS and id, in any order."""
+
+    @abstractmethod
+    def _commit(self, connection: Connection, statements: list[Statement], keyed: dict[str, Row]) -> dict[str, str]:
+        """Run the statements in one transaction that our own row is locked in, `_join` those rows in it too."""
+
+    @abstractmethod
+    def _found(self, raw: Any, keyed: dict[str, Row]) -> Iterator[tuple[str, str]]:
+        """The handles of these rows, each with its own if there is such a row, and with that of the unfinished job."""
+
+    def replay(self) -> Iterator[StoredJob]:
+        """Nothing: what waits is claimed."""
+        return iter(())
+
+    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+        """Make what waits for these functions and is nobody's ours, by priority and then in order."""
+        wanted = [(to_text(name), room) for name, room in rooms.items() if room > 0]
+        try:
+            with self._errors_told(), self._watched():
+                connection = self._connected()
+                if self._doubtful:
+                    self._give_back(connection)
+                found = sorted(self._claimed(connection, wanted, int(time.time()) + CLAIM_AHEAD), key=_id_of)
+        except StoreUnavailable:
+            self._doubtful = True  # it may have been done all the same
+            raise
+        claimed = [(claimed_of(row[:-1]), _id_of(row)) for row in found]
+        for one, row_id in claimed:
+            self._held.take(one, row_id)
+        return [one for one, _ in claimed]
+
+    def nodes(self) -> list[NodeStatus]:
+        """All nodes, by name."""
+        with self._errors_told(), self._watched():
+            connection = self._connected()
+            with connection.begin():
+                rows = connection.execute(NODES, {"mine": self._epoch}).all()
+        return [NodeStatus(name, bool(mine), float(lease), *rest) for name, mine, lease, *rest in rows]
+
+    # Inside.
+
+    def _counting(self) -> Select[Any]:
+        return BACKLOG_SHARED.params(mine=self._epoch)
+
+    def _write(self, connection: Connection, group: list[Steps]) -> None:
+        statements = self._statements(group)
+        if any(_is_news(steps) for steps in group):
+            statements.extend(self.ring)
+        puts = {handle: row for steps in group for _, rows in steps.inserts() for handle, row in rows.items()}
+        dropped = {handle for steps in group for handle in steps.drops}
+        keyed = {handle: row for handle, row in puts.items() if row[2] and handle not in dropped}
+        for attempt in range(1, _TRIES + 1):
+            try:
+                joined = self._commit(connection, statements, keyed)
+            except Exception as error:
+                if attempt == _TRIES or not is_deadlocked(error):
+                    raise
+            else:
+                self._joined.update((put.encode(), other.encode()) for put, other in joined.items())
+                return
+
+    def _join(self, raw: Any, keyed: dict[str, Row]) -> dict[str, str]:
+        """Which of these rows, inserted where they could be, are another unfinished job: its handle by theirs.
+
+        What kept a row out may be gone by now, this very transaction may have ended it: then the row is inserted.
+        """
+        joined: dict[str, str] = {}
+        for _ in range(_TRIES):
+            found = dict(sorted(self._found(raw, keyed), key=lambda pair: pair[0] == pair[1]))
+            joined.update((put, other) for put, other in found.items() if put != other)
+            keyed = {handle: row for handle, row in keyed.items() if handle not in found}
+            if not keyed:
+                return joined
+            with contextlib.closing(raw.cursor()) as cursor:
+                for statement in self._inserts(list(keyed.values()), WAITING):
+                    cursor.execute(*statement)
+        raise StoreError("another job with this unique key comes and goes; try again")
+
+    def _fence(self, connection: Connection) -> None:
+        """Lock our own row until the transaction ends; StoreFenced where it is gone."""
+        if connection.execute(OWN, {"mine": self._epoch}).first() is None:
+            raise StoreFenced(FENCED)
+
+    def _give_back(self, connection: Connection) -> None:
+        """Let go of what a claim made ours whose answer never came."""
+        with self._transaction(connection):
+            self._fence(connection)
+            ids = self._held.fresh(connection.execute(MINE, {"mine": self._epoch}).scalars())
+            for start in range(0, len(ids), CLAIM_ROWS):
+                connection.execute(GIVE_BACK, {"ids": ids[start : start + CLAIM_ROWS]})
+        self._doubtful = False
+
+
+def _id_of(row: Sequence[Any]) -> int:
+    number: int = row[-1]
+    return number
+
+
+_OWNER, _STATE = SETTLED.index("owner"), SETTLED.index("state")
+
+
+def _is_news(steps: Steps) -> bool:
+    """Whether there is something to claim then."""
+    given_back = (one[_OWNER] == 0 and one[_STATE] is None for one in steps.settled.values())
+    return bool(steps.puts or steps.beyond) or any(given_back)

@@ -1,0 +1,427 @@
+"""Nodes: several servers on one job table; on every database that can be shared."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select, update
+
+from gearbridge.errors import ConfigurationError, StoreFenced, StoreInUse, StoreUnavailable
+from gearbridge.records import (
+    Backlog,
+    Done,
+    Drop,
+    Failed,
+    Progress,
+    Put,
+    Release,
+    Retry,
+    StoredJob,
+    Update,
+    WaitingJob,
+)
+from gearbridge.stores.node import Node
+from gearbridge.stores.registry import shared_store_for, store_for
+from gearbridge.stores.schema import job
+from gearbridge.stores.schema import node as node_table
+from tests.fixtures.processes import wait_until
+
+from .enqueueing import enqueue, handles_in, row_of
+from .sharing import LONG, SHORT, node, nodes
+from .test_claims import MANY, claimed
+from .test_upgrade import make_version_1
+
+if TYPE_CHECKING:
+    from gearbridge.records import Operation
+    from gearbridge.stores.base import SharedStore
+
+    from .place import Place
+
+pytestmark = pytest.mark.parametrize("place", ["postgresql", "mariadb"], indirect=True)
+
+
+def beyond(handle: str, key: bytes = b"", function: bytes = b"f", due: int = 0) -> Put:
+    return Put(StoredJob(handle.encode(), function, b"\0\xff", key, 1, due), beyond=True)
+
+
+def beats_until_alone(store: SharedStore) -> list[str]:
+    """Beat until another node's lease is over, and tell whose were."""
+    gone: list[str] = []
+
+    def is_gone() -> bool:
+        gone.extend(store.beat(0, 0))
+        return bool(gone)
+
+    wait_until(is_gone, what="the end of another node's lease")
+    return gone
+
+
+def end_lease(place: Place, name: str) -> None:
+    """What time does, at once."""
+    with place.connect() as connection:
+        connection.execute(update(node_table).where(node_table.c.name == name).values(lease_until=1))
+
+
+def test_nodes_claim_what_is_nobodys_in_order_of_priority_and_submission(place: Place) -> None:
+    enqueue(place_with_tables(place), {"handle": "low", "priority": 2}, *({"handle": f"{n}"} for n in range(9)))
+    with nodes(place, "a", "b") as (a, b):
+        assert [a.abilities.shared, a.abilities.exclusive, a.abilities.claimable] == [True, False, True]
+        assert claimed(a, f=3) == [b"0", b"1", b"2"]
+        assert claimed(b, f=3, g=3) == [b"3", b"4", b"5"]
+        assert claimed(a, f=3) == [b"6", b"7", b"8"]
+        assert claimed(b, f=MANY) == [b"low"]
+        assert claimed(a, f=MANY) == []
+        assert claimed(a, f=0) == []
+        assert claimed(a) == []
+
+
+def place_with_tables(place: Place) -> Place:
+    with nodes(place, "first"):
+        pass
+    return place
+
+
+def test_a_claim_brings_the_whole_job_and_those_due_soon(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        soon = int(time.time()) + 3
+        a.apply([beyond("H:1", b"k", b"a\\b\xff", due=soon), beyond("H:later", function=b"a\\b\xff", due=1 << 40)])
+        (one,) = b.claim({b"a\\b\xff": 10})
+        assert (one.handle, one.function, one.unique_key, one.payload) == (b"H:1", b"a\\b\xff", b"k", b"\0\xff")
+        assert (one.due, one.max_attempts, one.keep_result) == (soon, 0, False)
+        assert list(b.replay()) == []
+
+
+def test_many_nodes_at_once_get_each_job_once(place: Place) -> None:
+    with nodes(place, "a", "b", "c") as stores:
+        stores[0].apply([beyond(f"H:{number}", function=b"fg"[number % 2 :][:1]) for number in range(3000)])
+
+        def work(store: SharedStore) -> list[bytes]:
+            mine: list[bytes] = []
+            while got := claimed(store, f=40, g=40):
+                mine.extend(got)
+                store.apply([Drop(handle) for handle in got[::2]])
+                store.apply([Release(handle) for handle in got[1::2]][:1])
+            return mine
+
+        with ThreadPoolExecutor(3) as threads:
+            seen = [handle for part in threads.map(work, stores) for handle in part]
+        once = {handle for handle in seen if seen.count(handle) == 1}
+        released = len(seen) - len(set(seen))
+        assert len(set(seen)) == 3000
+        assert len(once) >= 3000 - released
+        held = [row_of(place, handle) for handle in sorted(handles_in(place))[:50]]
+        assert all(row is None or row["owner"] for row in held)
+
+
+def test_what_is_released_or_to_be_tried_again_goes_to_whoever_comes(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        a.apply([beyond("H:1"), beyond("H:2"), beyond("H:3")])
+        assert claimed(a, f=MANY) == [b"H:1", b"H:2", b"H:3"]
+        a.apply([Progress(b"H:1", 1, 2), Update(b"H:1", 1)])
+        a.apply([Progress(b"H:1", 1, 2), Release(b"H:1"), Retry(b"H:2", 1, "no disk")])
+        jobs = b.claim({b"f": MANY})
+        assert [(one.handle, one.attempts) for one in jobs] == [(b"H:1", 1), (b"H:2", 1)]
+        assert b.find([b"H:1"])[b"H:1"][-3:] == (True, 0, 0)
+        assert claimed(a, f=MANY) == []
+        b.apply([Failed(b"H:2", 2, "no disk"), Done(b"H:1", b"result")])
+        place.run("UPDATE gearbridge_job SET state = 1, due = 0 WHERE handle IN ('H:1', 'H:2')")  # as gman_retry does
+        assert claimed(a, f=MANY) == [b"H:1", b"H:2"]
+
+
+def test_the_end_of_a_lease_frees_what_the_dead_node_had_and_fences_it(place: Place) -> None:
+    with nodes(place, "alive") as (alive,), nodes(place, "dead", lease=SHORT) as (dead,):
+        dead.apply([beyond("H:1"), beyond("H:2"), beyond("H:3", b"k")])
+        assert claimed(dead, f=2) == [b"H:1", b"H:2"]
+        assert claimed(alive, f=MANY) == [b"H:3"]
+        assert beats_until_alone(alive) == ["dead"]
+        groups: list[list[Operation]] = [[Drop(b"H:1")], [beyond("H:new")], [beyond("H:new", b"new"), Release(b"H:2")]]
+        for group in groups:
+            with pytest.raises(StoreFenced):
+                dead.apply(group)
+        with pytest.raises(StoreFenced):
+            dead.claim({b"f": MANY})
+        with pytest.raises(StoreFenced):
+            dead.beat(0, 0)
+        assert handles_in(place) == {"H:1", "H:2", "H:3"}
+        assert claimed(alive, f=MANY) == [b"H:1", b"H:2"]
+        with pytest.raises(StoreFenced):  # though nothing is left for it
+            dead.claim({b"f": MANY})
+        dead.rejoin()
+        assert claimed(dead, f=MANY) == []
+        alive.apply([Release(b"H:1")])
+        assert claimed(dead, f=MANY) == [b"H:1"]
+        assert [one.name for one in alive.nodes()] == ["alive", "dead"]
+
+
+def test_a_node_that_beats_keeps_its_lease(place: Place) -> None:
+    with nodes(place, "a", "b", lease=SHORT) as (a, b):
+        a.apply([beyond("H:1")])
+        assert claimed(b, f=MANY) == [b"H:1"]
+        begin = time.monotonic()
+        while time.monotonic() - begin < 3 * SHORT:
+            assert a.beat(0, 0) == b.beat(0, 0) == []
+            time.sleep(SHORT / 10)
+        b.apply([Drop(b"H:1")])
+        assert handles_in(place) == set()
+
+
+def test_a_clean_close_hands_over_at_once(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        a.apply([beyond("H:1")])
+        assert claimed(a, f=MANY) == [b"H:1"]
+        assert claimed(b, f=MANY) == []
+        a.close()
+        assert claimed(b, f=MANY) == [b"H:1"]
+        assert [one.name for one in b.nodes()] == ["b"]
+
+
+def test_equal_unique_keys_are_one_job_whoever_put_it(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        enqueue(place, {"handle": "S:1", "unique_key": "sql"})
+        a.apply([beyond("H:a:1", b"k")])
+        b.apply([beyond("H:b:1", b"k"), beyond("H:b:2", b"sql"), beyond("H:b:3", b"own"), beyond("H:b:4", b"own")])
+        assert a.take_joined() == {}
+        assert b.take_joined() == {b"H:b:1": b"H:a:1", b"H:b:2": b"S:1", b"H:b:4": b"H:b:3"}
+        assert b.take_joined() == {}
+        b.apply([beyond("H:b:5", b"k", b"g"), beyond("H:b:6", b"\xff")])
+        a.apply([beyond("H:a:2", b"\xff")])
+        assert (a.take_joined(), b.take_joined()) == ({b"H:a:2": b"H:b:6"}, {})
+        assert handles_in(place) == {"H:a:1", "S:1", "H:b:3", "H:b:5", "H:b:6"}
+        assert claimed(b, f=MANY) == [b"S:1", b"H:a:1", b"H:b:3", b"H:b:6"]
+        b.apply([beyond("H:b:7", b"k")])  # one that runs is unfinished too
+        assert b.take_joined() == {b"H:b:7": b"H:a:1"}
+        a.apply([beyond("H:a:1", b"k")])  # a group that is applied again
+        assert a.take_joined() == {}
+
+
+def test_a_key_whose_job_ends_in_the_same_group_is_a_new_job(place: Place) -> None:
+    with nodes(place, "a") as (a,):
+        a.apply([beyond("H:1", b"k"), beyond("H:2", b"l"), beyond("H:3", b"m")])
+        assert len(claimed(a, f=MANY)) == 3
+        a.apply([Drop(b"H:1"), beyond("H:4", b"k"), Done(b"H:2", b""), beyond("H:5", b"l"), beyond("H:6", b"m")])
+        assert a.take_joined() == {b"H:6": b"H:3"}
+        assert claimed(a, f=MANY) == [b"H:4", b"H:5"]
+        a.apply([beyond("H:7", b"new"), Drop(b"H:7")])
+        assert "H:7" not in handles_in(place)
+
+
+def test_the_same_keys_at_once_from_two_nodes_in_any_order_are_one_job_each(place: Place) -> None:
+    with nodes(place, "a", "b") as stores:
+        together = threading.Barrier(2, timeout=60)
+
+        def put(number: int) -> dict[bytes, bytes]:
+            store, joined = stores[number], {}
+            for turn in range(20):
+                keys = range(10) if number else range(9, -1, -1)
+                together.wait()
+                store.apply([beyond(f"H:{number}:{turn}:{key}", b"%d-%d" % (turn, key)) for key in keys])
+                joined.update(store.take_joined())
+            return joined
+
+        with ThreadPoolExecutor(2) as threads:
+            first, second = threads.map(put, range(2))
+        there = {handle.encode() for handle in handles_in(place)}
+        assert len(there) == len(first) + len(second) == 200
+        assert there.isdisjoint({*first, *second})
+        assert {*first.values(), *second.values()} <= there
+        assert len(there - {*first.values(), *second.values()}) == 0
+
+
+def test_who_has_the_table_alone_refuses_nodes_and_nodes_refuse_him(place: Place) -> None:
+    alone = store_for(place.url)
+    alone.open()
+    with pytest.raises(StoreInUse, match="has the job table alone; give it --node too"):
+        node(place, "a").open()
+    alone.close()
+    with nodes(place, "a", "b"):
+        with pytest.raises(StoreInUse, match="is shared by the nodes a, b; give this server a --node name too"):
+            alone.open()
+        with nodes(place, "c"):  # the lock was not kept
+            pass
+    alone.open()
+    alone.close()
+
+
+def test_who_has_the_table_alone_forgets_dead_nodes(place: Place) -> None:
+    with nodes(place, "dead") as (dead,):
+        dead.apply([beyond("H:1")])
+        claimed(dead, f=MANY)
+        end_lease(place, "dead")
+        alone = store_for(place.url)
+        alone.open()
+        assert [one.handle for one in alone.claim({b"f": MANY})] == [b"H:1"]  # type: ignore[attr-defined]
+        with pytest.raises(StoreFenced):
+            dead.apply([Drop(b"H:1")])
+        with pytest.raises(StoreInUse):
+            dead.rejoin()
+        alone.close()
+
+
+def test_what_a_server_had_in_memory_waits_for_the_nodes(place: Place) -> None:
+    alone = store_for(place.url)
+    alone.open()
+    alone.apply([Put(StoredJob(b"H:%d" % number, b"f", b"x", key)) for number, key in enumerate((b"", b"k", b"s"))])
+    enqueue(place, {"handle": "S:1", "unique_key": "s"})
+    alone.close()
+    with nodes(place, "a") as (a,):
+        a.apply([beyond("H:b:1", b"k"), beyond("H:b:2", b"s")])
+        assert a.take_joined() == {b"H:b:1": b"H:1", b"H:b:2": b"S:1"}
+        jobs = a.claim({b"f": MANY})
+        assert [(one.handle, one.unique_key) for one in jobs] == [
+            (b"H:0", b""),
+            (b"H:1", b"k"),
+            (b"H:2", b""),
+            (b"S:1", b"s"),
+        ]
+
+
+def test_names_are_each_nodes_own(place: Place) -> None:
+    with nodes(place, "a") as (a,):
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(0.05):
+                a.beat(0, 0)
+
+        beating = threading.Thread(target=beat)
+        beating.start()
+        try:
+            with pytest.raises(StoreInUse, match="a node a is at work already; each needs a --node name of its own"):
+                node(place, "a").open()
+        finally:
+            stop.set()
+            beating.join()
+        assert claimed(a, f=MANY) == []
+        end_lease(place, "a")
+        with nodes(place, "a"), pytest.raises(StoreFenced):  # a dead one is replaced
+            a.beat(0, 0)
+
+
+def test_one_that_comes_back_after_kill_9_waits_for_its_former_lease_to_end(place: Place) -> None:
+    with nodes(place, "a", lease=SHORT) as (killed,):
+        killed.apply([beyond("H:1")])
+        assert claimed(killed, f=MANY) == [b"H:1"]
+        with nodes(place, "a") as (again,):
+            assert claimed(again, f=MANY) == [b"H:1"]
+
+
+def test_nodes_tell_their_load(place: Place) -> None:
+    with nodes(place, "b", "a") as (b, a):
+        b.beat(3, 4)
+        first, second = a.nodes()
+        assert (first.name, first.mine, first.jobs, first.workers, first.version) == ("a", True, 0, 0, "1.2.3")
+        assert (second.name, second.mine, second.jobs, second.workers) == ("b", False, 3, 4)
+        assert 0 < first.lease <= LONG
+        assert abs(first.since - time.time()) < 60
+
+
+def test_the_backlog_and_those_that_wait(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        enqueue(place, {"handle": "S:1"})
+        a.apply([beyond(f"H:{number}") for number in range(5)])
+        claimed(a, f=3)  # S:1, H:0 and H:1
+        claimed(b, f=1)
+        b.apply([Progress(b"H:2", 1, 4)])
+        assert a.backlog() == [Backlog(b"f", 1, False, 3)]
+        assert b.backlog() == [Backlog(b"f", 1, False, 4)]
+        assert a.find([b"S:1", b"H:2", b"H:3", b"H:none"]) == {
+            b"S:1": WaitingJob(b"S:1", b"f", 1, 0, True),
+            b"H:2": WaitingJob(b"H:2", b"f", 1, 0, True, 1, 4),
+            b"H:3": WaitingJob(b"H:3", b"f", 1, 0),
+        }
+        end_lease(place, "b")
+        a.beat(0, 0)
+        assert a.find([b"H:2"])[b"H:2"].running is False
+
+
+def test_a_dead_node_that_hangs_in_a_transaction_is_ended(place: Place) -> None:
+    with nodes(place, "alive", "dead") as (alive, dead):
+        alive.apply([beyond("H:1")])
+        assert claimed(dead, f=MANY) == [b"H:1"]
+        end_lease(place, "dead")
+        raw = dead._connection.connection.dbapi_connection  # type: ignore[attr-defined]
+        cursor = raw.cursor()
+        if place.kind == "postgresql":
+            cursor.execute("SET idle_in_transaction_session_timeout = 0")  # as it is in the middle of a pipeline
+        cursor.execute("BEGIN")
+        how = "FOR KEY SHARE" if place.kind == "postgresql" else "LOCK IN SHARE MODE"
+        cursor.execute(f"SELECT epoch FROM gearbridge_node WHERE name = 'dead' {how}")
+        cursor.execute("DELETE FROM gearbridge_job WHERE handle = 'H:1'")
+        assert beats_until_alone(alive) == ["dead"]
+        with pytest.raises(StoreUnavailable):
+            dead.apply([Drop(b"H:1")])
+        with pytest.raises(StoreFenced):
+            dead.apply([Drop(b"H:1")])
+        assert claimed(alive, f=MANY) == [b"H:1"]
+
+
+def test_a_connection_that_broke_is_made_anew_and_what_a_claim_had_written_is_given_back(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        a.apply([beyond("H:1"), beyond("H:2")])
+        assert claimed(a, f=1) == [b"H:1"]
+        _end_sessions(place)
+        with pytest.raises(StoreUnavailable):
+            a.claim({b"f": MANY})
+        with place.connect() as connection:  # as if it had been done, though nobody was told
+            mine = select(node_table.c.epoch).where(node_table.c.name == "a").scalar_subquery()
+            connection.execute(update(job).where(job.c.handle == "H:2").values(owner=mine))
+        assert claimed(a, f=MANY) == [b"H:2"]
+        a.apply([Drop(b"H:1")])
+        with pytest.raises(StoreUnavailable):
+            b.apply([Drop(b"H:2")])
+        b.apply([Drop(b"H:2")])
+        assert handles_in(place) == set()
+
+
+def _end_sessions(place: Place) -> None:
+    """The sessions that nodes write over."""
+    with place.connect() as connection:
+        for number in connection.execute(select(node_table.c.session)).scalars().all():
+            kill = "SELECT pg_terminate_backend({})" if place.kind == "postgresql" else "KILL {}"
+            connection.exec_driver_sql(kill.format(number))
+
+
+def test_the_heartbeat_connects_anew(place: Place) -> None:
+    with nodes(place, "a") as (a,):
+        a.beat(1, 1)
+        heart = a._heart  # type: ignore[attr-defined]
+        raw = heart._connection.connection.dbapi_connection
+        number = raw.info.backend_pid if place.kind == "postgresql" else raw.thread_id()
+        with place.connect() as connection:
+            kill = f"SELECT pg_terminate_backend({number})" if place.kind == "postgresql" else f"KILL {number}"
+            connection.exec_driver_sql(kill)
+        with pytest.raises(StoreUnavailable):
+            a.beat(1, 1)
+        assert a.beat(1, 1) == []
+
+
+def test_nodes_that_begin_together_make_the_tables_once(place: Place) -> None:
+    stores = [node(place, f"n{number}") for number in range(5)]
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda store: store.open(), stores))
+    assert [one.name for one in stores[0].nodes()] == [f"n{number}" for number in range(5)]
+    for store in stores:
+        store.close()
+
+
+def test_the_table_of_version_1_is_brought_up_to_date(place: Place) -> None:
+    make_version_1(place)
+    with nodes(place, "a") as (a,):
+        assert claimed(a, f=MANY, g=MANY) == [b"H:a:2", b"H:a:1"]
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///x.db", "memcached://h:1/", "nonsense"])
+def test_what_cannot_be_shared_says_so(place: Place, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"PostgreSQL, MySQL 8 and MariaDB 10\.6 can"):
+        shared_store_for(url, Node("a", LONG, ""))
+
+
+def test_a_node_of_a_later_release_does_not_change_the_tables_under_those_at_work(place: Place) -> None:
+    with nodes(place, "a"):
+        place.run("UPDATE gearbridge_schema SET version = 1")
+        with pytest.raises(StoreInUse, match=r"schema version 1, and nodes that work with it: a;"):
+            node(place, "b").open()
