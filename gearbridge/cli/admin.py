@@ -43,6 +43,12 @@ _LINES = {
         "Show the connections, and what each of them works for.",
         columns=("CONNECTION", "ADDRESS", "ID", "FUNCTIONS"),
     ),
+    "nodes": _Line(
+        "nodes",
+        "Show the servers that share a job table: seconds until each one's lease is over, the jobs that it has in "
+        "hand, its workers and version; a star marks the one that was asked.",
+        columns=("NODE", "LEASE", "JOBS", "WORKERS", "VERSION", "ASKED"),
+    ),
     "jobs": _Line(
         "show jobs",
         "Show the jobs that are not done: how often a worker was lost, whether the result is still wanted, "

@@ -95,7 +95,18 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="The same for the size of their payloads.",
 )
 @click.option(
-    "--node", metavar="NAME", default=_DEFAULTS.node, help="This server's name in handles. [default: host name]"
+    "--node",
+    metavar="NAME",
+    default=_DEFAULTS.node,
+    help="This server's name in handles. [default: host name] Where it is given and the store is a PostgreSQL, a "
+    "MySQL 8 or a MariaDB 10.6, servers of other names may have the same store: a job is done by a worker of any.",
+)
+@click.option(
+    "--lease",
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    default=_DEFAULTS.lease,
+    help="After how long others take over what a node has in hand that is not heard of any more.",
 )
 @click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")
 @click.option(

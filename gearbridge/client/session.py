@@ -35,7 +35,7 @@ BACKGROUND = (c.SUBMIT_JOB_HIGH_BG, c.SUBMIT_JOB_BG, c.SUBMIT_JOB_LOW_BG)
 _ENDS = (c.WORK_COMPLETE, c.WORK_FAIL, c.WORK_EXCEPTION)
 #: What comes unasked, of jobs; everything else is the server's own answer to a request.
 WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
-_LISTS = (b"status", b"prioritystatus", b"workers", b"show")  # admin commands answered by lines up to a "."
+_LISTS = (b"status", b"prioritystatus", b"workers", b"show", b"nodes")  # admin commands answered by lines up to a "."
 
 
 class JobStatus(NamedTuple):

@@ -46,6 +46,7 @@ class AdminCommands:
             b"prioritystatus": self._priority_status,
             b"workers": self._workers,
             b"show": self._show,
+            b"nodes": self._nodes,
             b"cancel": self._cancel,
             b"create": self._create,
             b"drop": self._drop,
@@ -103,6 +104,14 @@ class AdminCommands:
             # gearmand writes the colon followed by a space for each name, and " :" alone where there are none.
             lines.append(b"%d %b %b :%b\n" % (peer.number, peer.address.encode(), shown(peer.client_id), names))
         return b"".join(lines) + END
+
+    def _nodes(self, _words: Words) -> bytes:
+        # gearmand has none. Seconds of lease, jobs in hand, workers, version; a star is the one that answers.
+        lines = [
+            f"{node.name}\t{node.lease:.1f}\t{node.jobs}\t{node.workers}\t{node.version}\t{'*' if node.mine else '-'}\n"
+            for node in self._lifecycle.nodes
+        ]
+        return "".join(lines).encode() + END
 
     def _show(self, words: Words) -> bytes:
         what = [word.lower() for word in words[1:]]

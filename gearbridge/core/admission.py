@@ -5,12 +5,13 @@ It knows the queue, the journal and the peers; it knows no packet that comes in,
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gearbridge.records import Drop, Operation, Put, StoredJob
 from gearbridge.wire.packets import error
 
-from .jobs import GONE, RUNNING, STORING, BeyondJob, Job
+from .jobs import GONE, RUNNING, STORING, BeyondJob, Job, line_of
 from .journal import Ticket
 from .queue import coalescing_key
 from .replies import created, created_headers
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MAX_UNIQUE_KEY = 255
 #: Longest function name, in bytes; of a reducer too.
 MAX_FUNCTION = 512
+
+_NONE: Mapping[bytes, bytes] = MappingProxyType({})
 
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
 UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
@@ -71,7 +74,7 @@ class Admission:
                 peer.send(UNIQUE_TOO_LARGE)
                 return
             key = coalescing_key(unique_key, payload)
-            if key in function.uniques:
+            if key in function.uniques and not (background and self._lifecycle.shared):
                 self._join(peer, function.uniques[key], background)
                 return
             if peer.once and background and (done := self._lifecycle.finished.find(name, unique_key)) is not None:
@@ -89,8 +92,9 @@ class Admission:
         if background:
             job.background = True
             if schedule is not None or self._lifecycle.durable:
-                if key is None and schedule is None and self._window.is_beyond(function, priority, due):
-                    self._put_beyond(peer, function, job)
+                may_be_beyond = (key is None and schedule is None) or self._lifecycle.shared
+                if may_be_beyond and self._window.is_beyond(function, priority, due):
+                    self._put_beyond(peer, function, job, schedule)
                     return
                 queue.add(function, job, key)
                 self._promise(peer, job, schedule)
@@ -150,8 +154,12 @@ class Admission:
             return False
         job = Job(old.handle, function.name, old.payload, old.unique_key, old.priority, 0, 0, old.reducer)
         job.background = True
-        queue.add(function, job, key)
         self._lifecycle.failures.forget(failure)
+        if self._lifecycle.shared:
+            self._lifecycle.journal.end(Drop(job.handle))
+            self._put_beyond(peer, function, job)
+            return True
+        queue.add(function, job, key)
         if self._lifecycle.durable:
             self._lifecycle.journal.end(Drop(job.handle))
             self._store(peer, job)
@@ -160,8 +168,13 @@ class Admission:
             self._lifecycle.make_ready(function, job)
         return True
 
-    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
-        """The store has applied a group; `errors` tells which of its operations failed, by index, and why."""
+    def committed(
+        self, group: Sequence[Operation], errors: Mapping[int, str], joined: Mapping[bytes, bytes] = _NONE
+    ) -> None:
+        """The store has applied a group; `errors` tells which of its operations failed, by index, and why.
+
+        `joined` tells which jobs are none, because one with their unique key waits in the table, and its handle.
+        """
         self._lifecycle.journal.group_done()
         waiting: dict[Peer, None] = {}
         for index, operation in enumerate(group):
@@ -173,9 +186,10 @@ class Admission:
                     reply = error(b"QUEUE_ERROR", errors[index].encode())
                     self._refused(job)
                 else:
-                    reply = created(job.handle)
+                    other = joined.get(job.handle)
+                    reply = created(other or job.handle)
                     if job.state == STORING:
-                        self._stored(job)
+                        self._stored(job, counts=other is None)
                 if ticket is not None:
                     ticket.reply = reply
                     waiting.update(dict.fromkeys(ticket.peers))
@@ -185,22 +199,27 @@ class Admission:
         if cancelled:  # and deleted now, so that no claim brings them
             cancelled.difference_update(one.handle for one in group if isinstance(one, Drop))
 
-    def _stored(self, job: Job) -> None:
+    def _stored(self, job: Job, *, counts: bool) -> None:
         function = self._queue.functions[job.function]
         if not job.beyond:
             self._lifecycle.make_ready(function, job)
             return
-        self._queue.let_go(job)
+        if counts:
+            self._queue.let_go(job)
+        else:
+            function.added -= 1
+            self._queue.remove(job)
         self._window.leave(job)
         if function.workers:
             self._lifecycle.wants_claim = True
 
-    def _put_beyond(self, peer: Peer, function: Function, job: Job) -> None:
-        gone = BeyondJob(job.handle, job.function, job.payload, b"", job.priority, job.due, 0, job.reducer)
+    def _put_beyond(self, peer: Peer, function: Function, job: Job, schedule: Schedule | None = None) -> None:
+        gone = BeyondJob(job.handle, job.function, job.payload, job.unique_key, job.priority, job.due, 0, job.reducer)
+        gone.line = line_of(job.priority, job.due or schedule is not None)
         gone.background = True
         self._queue.add(function, gone, None)
         self._queue.count_beyond(function, gone.line, 1)
-        self._store(peer, gone)
+        self._promise(peer, gone, schedule)
 
     def _new_function(self, peer: Peer, name: bytes) -> Function | None:
         if len(name) > MAX_FUNCTION:

@@ -10,7 +10,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
 from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
-from .jobs import UNKNOWN_PROGRESS, WAITING_PROGRESS
+from .jobs import UNKNOWN_PROGRESS
 from .schedule import parse_schedule
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class ClientCommands:
         peer.send(response(commands.STATUS_RES, handle, *progress))
 
     def _status_from_table(self, handle: bytes, found: WaitingJob | None) -> bytes:
-        waiting = UNKNOWN_PROGRESS if found is None else WAITING_PROGRESS
+        waiting = UNKNOWN_PROGRESS if found is None else _progress_of(found)
         job = self._queue.jobs.get(handle)  # it may have been claimed meanwhile
         progress = waiting if job is None else job.progress()
         return response(commands.STATUS_RES, handle, *progress)
@@ -154,6 +154,10 @@ class ClientCommands:
 
     def _echo(self, peer: Peer, args: Sequence[bytes]) -> None:
         peer.send(response(commands.ECHO_RES, args[0]))
+
+
+def _progress_of(found: WaitingJob) -> tuple[bytes, bytes, bytes, bytes]:
+    return b"1", b"1" if found.running else b"0", b"%d" % found.numerator, b"%d" % found.denominator
 
 
 def _cannot_ask(why: str) -> bytes:

@@ -20,8 +20,9 @@ from gearbridge.wire.packets import error
 
 from .admin_commands import AdminCommands
 from .admission import Admission
-from .claims import note_backlog, rooms, take_in
+from .claims import note_backlog, recount, rooms, take_in
 from .client_commands import ClientCommands
+from .lease import lose_lease
 from .lifecycle import JobLifecycle
 from .peer import Peer
 from .questions import reply
@@ -96,6 +97,22 @@ class Engine:
         """Know what else waits in the store's table, beyond the window; return how many jobs that is."""
         return note_backlog(self.lifecycle, backlog)
 
+    def recount(self, backlog: Iterable[Backlog]) -> None:
+        """Know anew what waits in a table that other nodes use too."""
+        recount(self.lifecycle, backlog)
+
+    def lose_lease(self) -> None:
+        """This node's lease is over: forget what it has claimed. `lifecycle.lease` tells that it is lost."""
+        lose_lease(self.lifecycle)
+
+    def renew_lease(self, until: float) -> None:
+        """There is a lease until then, on the shell's clock."""
+        lease = self.lifecycle.lease
+        lease.until = until
+        if lease.lost:
+            lease.lost = False
+            self.lifecycle.wants_claim = True
+
     def repeat(self, peer: Peer, handle: bytes) -> bool:
         """Do a job once more that failed lately; the peer gets or is promised JOB_CREATED. False: that cannot be."""
         failure = self.lifecycle.failures.find(handle)
@@ -112,9 +129,14 @@ class Engine:
         """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""
         take_in(self.lifecycle, jobs)
 
-    def committed(self, group: Sequence[Operation], errors: Mapping[int, str]) -> None:
-        """A commit group is durable, but for the operations whose index is in `errors`, with the reason."""
-        self._admission.committed(group, errors)
+    def committed(
+        self, group: Sequence[Operation], errors: Mapping[int, str], joined: Mapping[bytes, bytes] | None = None
+    ) -> None:
+        """A commit group is durable, but for the operations whose index is in `errors`, with the reason.
+
+        `joined`: handles of jobs that are none, because one with their unique key waits in the table, and its handle.
+        """
+        self._admission.committed(group, errors, joined or {})
 
     def take_questions(self) -> list[Question]:
         """What to ask the store after the journal's next group, whose replies are held until `answered`."""

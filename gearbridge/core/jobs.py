@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gearbridge.records import ClaimedJob, Operation
 
     from .journal import Ticket
+    from .pace import Pace
     from .peer import Peer
     from .timing import Timing
 
@@ -57,6 +58,7 @@ class Job(StoredJob):
     since: float  # when a worker could have it first, on the shell's clock; set with QUEUED
     claimed = False  # True: its row waits in the table for whoever claims it, and this server has
     beyond = False  # True: it is on its way to the table, to wait there
+    line = 0  # where it waits beyond the window, or will: see `line_of`
     in_line = False  # True: it waited in the table, and those that come after it do
 
     def __init__(
@@ -87,11 +89,6 @@ class Job(StoredJob):
         self.ticket: Ticket | None = None  # the reply that waits for its commit, while there is one
         self.worker: Peer | None = None  # who runs it; set exactly in RUNNING
 
-    @property
-    def line(self) -> int:
-        """In which of its function's lines it waits beyond the window."""
-        return line_of(self.priority, self.due)
-
     def progress(self) -> tuple[bytes, bytes, bytes, bytes]:
         """Known, running, numerator and denominator, as STATUS_RES wants them."""
         return b"1", b"1" if self.state == RUNNING else b"0", b"%d" % self.numerator, b"%d" % self.denominator
@@ -100,7 +97,8 @@ class Job(StoredJob):
 class BeyondJob(Job):
     """A job that goes to the table, to wait there: in memory it is only until that is done."""
 
-    __slots__ = ()
+    __slots__ = ("line",)
+    line: int
     beyond = True
 
 
@@ -168,8 +166,6 @@ class EnqueuedJob(Job):
 
 #: What GET_STATUS answers for a handle that names no job: finished and unknown look the same in Gearman.
 UNKNOWN_PROGRESS = (b"0", b"0", b"0", b"0")
-#: What it answers for a job that waits and was never begun.
-WAITING_PROGRESS = (b"1", b"0", b"0", b"0")
 
 
 class Function:
@@ -188,7 +184,9 @@ class Function:
         "ghosts",
         "limits",
         "lost",
+        "moved",
         "name",
+        "pace",
         "put_back",
         "ready",
         "restored",
@@ -203,7 +201,7 @@ class Function:
     )
 
     #: What `count_in` adds up.
-    COUNTS = ("added", "restored", "failed", "lost", "put_back", "cancelled", "abandoned")
+    COUNTS = ("added", "moved", "restored", "failed", "lost", "put_back", "cancelled", "abandoned")
 
     def __init__(self, name: bytes) -> None:
         self.name = name
@@ -219,19 +217,21 @@ class Function:
         self.workers: dict[Peer, int] = {}  # registered, with their timeout in milliseconds (0: none)
         self.sleepers: dict[Peer, None] = {}  # those of them asleep, in the order they fell asleep
         self.added = 0  # jobs that ever came, from wherever
+        self.moved = 0  # jobs that other nodes put into the table, less those that they took
         self.restored = 0  # of which from the store, at the start
         self.failed = 0  # ended with a failure, for good
         self.lost = 0  # times that a job came back because its worker was lost or took too long
         self.put_back = 0  # failed attempts of jobs that SQL enqueued, whose rows will be claimed again
         self.cancelled = 0
         self.abandoned = 0  # nobody waited for them any more, or the store refused them
+        self.pace: Pace | None = None  # where the table is shared with other nodes
         self.timing: Timing | None = None  # from the first sample on
         self.sample_at = 0  # the next sample is the job that comes when so many have come
 
     @property
     def completed(self) -> int:
         """How many jobs were done with success."""
-        return self.added - self.total - self.failed - self.put_back - self.cancelled - self.abandoned
+        return self.added + self.moved - self.total - self.failed - self.put_back - self.cancelled - self.abandoned
 
     def count_in(self, other: Function) -> None:
         """Add another function's counts to this one's."""

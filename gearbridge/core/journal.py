@@ -61,6 +61,14 @@ class Journal:
         else:
             self._operations[place] = Progress(job.handle, job.numerator, job.denominator)
 
+    def forget_ends(self) -> None:
+        """Of what gathers, only new jobs are to be told to the store."""
+        gathered = self.size - self._applying
+        self._operations = [one for one in self._operations if isinstance(one, Put)]
+        self._progress.clear()
+        kept = sum(_OPERATION_SIZE + len(one.job.payload) for one in self._operations if isinstance(one, Put))
+        self.size += kept - gathered
+
     def __bool__(self) -> bool:
         return bool(self._operations)
 

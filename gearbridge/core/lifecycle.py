@@ -17,13 +17,14 @@ from .failures import Failures, failed_attempt
 from .finished import Finished
 from .jobs import RUNNING, EnqueuedJob, Function, Job, line_of
 from .journal import Journal
+from .lease import Lease, release, release_job
 from .questions import Questions
 from .queue import JobQueue
 from .replies import tell
 from .window import Window
 
 if TYPE_CHECKING:
-    from gearbridge.records import WaitingJob
+    from gearbridge.records import NodeStatus, WaitingJob
 
     from .peer import Peer
     from .schedule import Schedule
@@ -40,7 +41,12 @@ class JobLifecycle:
         self.settings = settings
         self.durable = durable
         self.queue = JobQueue()
-        self.window = Window(self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable)
+        self.shared = settings.shared
+        self.window = Window(
+            self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable, shared=settings.shared
+        )
+        self.lease = Lease()
+        self.nodes: tuple[NodeStatus, ...] = ()  # that share the table, as far as it is known
         self.questions = Questions()
         self.journal = Journal()
         self.failures = Failures()
@@ -92,17 +98,25 @@ class JobLifecycle:
         self.queue.remove(job)
         if job.background and job.unique_key:
             self.finished.remember(job)
-        if job.claimed and makes_room(self.queue.functions[job.function], job.priority):
-            self.wants_claim = True
+        if job.claimed:
+            function = self.queue.functions[job.function]
+            if function.pace is not None:
+                function.pace.ended()
+            if makes_room(function, job.priority):
+                self.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
         """End the job and tell its clients WORK_FAIL. One that SQL enqueued may be tried again, later."""
-        tell(job, response(commands.WORK_FAIL, job.handle))
+        self.tell_failed(job)
         self.finish(job, failed_attempt(self, job, error))
+
+    def tell_failed(self, job: Job) -> None:
+        """Tell those who wait for the job WORK_FAIL."""
+        tell(job, response(commands.WORK_FAIL, job.handle))
 
     def cancel(self, job: Job) -> None:
         """End the job and tell its clients WORK_FAIL; nobody tries it again."""
-        tell(job, response(commands.WORK_FAIL, job.handle))
+        self.tell_failed(job)
         self.queue.functions[job.function].cancelled += 1
         self.finish(job)
 
@@ -143,10 +157,13 @@ class JobLifecycle:
         if job.background and self.durable:
             self.journal.update(job)
         self.queue.requeue(job)
-        if self.retiring and self.is_kept(job):
+        function = self.queue.functions[job.function]
+        if self.shared and job.claimed and (self.retiring or not function.workers):
+            release_job(self, job)
+        elif self.retiring and self.is_kept(job):
             self.queue.withhold(job)
         else:
-            self.wake(self.queue.functions[job.function])
+            self.wake(function)
 
     def leave(self, peer: Peer) -> None:
         """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""
@@ -186,7 +203,15 @@ class JobLifecycle:
         """The peer can do nothing any more. What it runs stays its own until it ends it or leaves."""
         if peer.sleeping:
             self.stir(peer)
-        for function in peer.functions:
+        functions = [*peer.functions]
+        for function in functions:
             function.workers.pop(peer, None)
         peer.functions.clear()
         peer.turn = 0
+        for function in functions:
+            self.left_by_worker(function)
+
+    def left_by_worker(self, function: Function) -> None:
+        """A worker does this function no more. Where nobody does, other nodes may have workers for it."""
+        if self.shared and not function.workers:
+            release(self, function)

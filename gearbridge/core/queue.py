@@ -12,10 +12,10 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from .jobs import GONE, QUEUED, RUNNING, STORING, Function, Job, ReturnedJob
+from .jobs import GONE, QUEUED, RUNNING, STORING, Function, Job, ReturnedJob, line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .peer import Peer
 
@@ -76,17 +76,47 @@ class JobQueue:
         function.total += 1
         function.added += 1
 
-    def take_back(self, function: Function, job: ReturnedJob, *, counted: bool) -> None:
-        """Take in a job that waited beyond the window; `counted` says that it is in the function's counts already."""
-        self.add(function, job, None)
+    def take_back(self, function: Function, job: ReturnedJob, key: object) -> None:
+        """Take in a job that waited beyond the window. One that is not in the counts came there by another node."""
+        self.add(function, job, key)
         job.in_line = not job.due
         if job.in_line:
             function.returned[job.priority] += 1
             self.returned += 1
-        if counted:
-            function.added -= 1
+        function.added -= 1
+        line = line_of(job.priority, job.due)
+        if function.beyond[line]:
             function.total -= 1
-            self.count_beyond(function, job.line, -1)
+            self.count_beyond(function, line, -1)
+        else:
+            function.moved += 1
+
+    def give_back(self, job: Job) -> None:
+        """A claimed job waits in the table again, for whoever claims it."""
+        function = self.functions[job.function]
+        self.remove(job)
+        if isinstance(job, ReturnedJob):
+            function.total += 1
+            self.count_beyond(function, line_of(job.priority, job.due), 1)
+        else:  # what SQL enqueued is counted while it is in hand
+            function.moved -= 1
+
+    def claimed(self, function: Function) -> Iterator[Job]:
+        """The claimed jobs of a function that no worker has yet."""
+        for ready in function.ready:
+            yield from (job for job in ready if job.state == QUEUED and job.claimed)
+        yield from (job for _, _, job in self._due if job.function == function.name and job.claimed and job.due)
+
+    def recount(self, function: Function, beyond: list[int]) -> None:
+        """So many wait in the table, by line, as it was counted there; jobs on their way there come on top."""
+        for job in self.jobs.values():
+            if job.beyond and job.function == function.name:
+                beyond[job.line] += 1
+        change = sum(beyond) - sum(function.beyond)
+        function.beyond = beyond
+        function.total += change
+        function.moved += change
+        self.beyond += change
 
     def count_beyond(self, function: Function, line: int, count: int) -> None:
         """So many more wait beyond the window, in one of the function's lines."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .jobs import QUEUED
+from .lease import release
 
 if TYPE_CHECKING:
     from .lifecycle import JobLifecycle
@@ -20,6 +21,9 @@ def retire(lifecycle: JobLifecycle) -> None:
     """Take what the store keeps out of the workers' reach, now and from now on."""
     lifecycle.retiring = True
     queue = lifecycle.queue
+    if lifecycle.shared:
+        for function in queue.functions.values():
+            release(lifecycle, function)
     for job in queue.jobs.values():
         if job.state == QUEUED and lifecycle.is_kept(job):
             queue.withhold(job)

@@ -24,6 +24,7 @@ class Settings:
     admin_from: the networks from which admin commands that change something are taken; None is from everywhere.
     window_jobs, window_bytes: how many stored jobs of each priority are kept in memory, and how much of their
         payloads; 0 is no limit.
+    shared: other nodes have the same job table: all background jobs wait there, for the workers of any of them.
     version: what the admin command `version` answers.
     process_id: what the admin command `getpid` answers.
     log_level: what the admin command `verbose` answers.
@@ -38,6 +39,7 @@ class Settings:
     admin_from: tuple[Network, ...] | None = None
     window_jobs: int = 0
     window_bytes: int = 0
+    shared: bool = False
     version: str = "gearbridge"
     process_id: int = 0
     log_level: str = "INFO"

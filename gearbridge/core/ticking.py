@@ -42,7 +42,7 @@ def tick(lifecycle: JobLifecycle, now: float, wall: float) -> float | None:
 def _planned(lifecycle: JobLifecycle, job: Job) -> None:
     """The job's due time is known: now it is like any other that is due later."""
     if lifecycle.durable and job.state == STORING:
-        lifecycle.journal.put(job)
+        lifecycle.journal.put(job, beyond=job.beyond)
         return
     ticket = job.ticket
     assert ticket is not None  # it was promised a reply when it came

@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 
 
 class Window:
-    """Counts the stored jobs in memory, and says which ones go beyond: so many of each priority stay. 0 is no limit."""
+    """Counts the stored jobs in memory, and says which ones go beyond: so many of each priority stay. 0 is no limit.
 
-    def __init__(self, queue: JobQueue, most_jobs: int, most_bytes: int, *, claimable: bool) -> None:
+    Where the table is `shared` with other nodes all go there.
+    """
+
+    def __init__(self, queue: JobQueue, most_jobs: int, most_bytes: int, *, claimable: bool, shared: bool) -> None:
         self.jobs = [0, 0, 0]  # by priority
         self.bytes = [0, 0, 0]  # of their payloads
         self.cancelled: set[bytes] = set()  # in the table, but about to be deleted there
         self._queue = queue
         self._claimable = claimable
+        self._shared = shared
         self._most_jobs = most_jobs if most_jobs and claimable else math.inf
         self._most_bytes = most_bytes if most_bytes and claimable else math.inf
 
@@ -43,7 +47,9 @@ class Window:
         self.bytes[job.priority] -= len(job.payload)
 
     def is_beyond(self, function: Function, priority: int, due: int) -> bool:
-        """Whether a job without a unique key that comes now is to wait in the table."""
+        """Whether a job that comes now, with no unique key unless the table is shared, is to wait in the table."""
+        if self._shared:
+            return True
         if self.jobs[priority] >= self._most_jobs or self.bytes[priority] >= self._most_bytes:
             return True
         queue = self._queue
@@ -51,4 +57,4 @@ class Window:
 
     def may_hold(self, handle: bytes) -> bool:
         """Whether the job table may know a job that is not in memory."""
-        return self._claimable and (self._queue.beyond > 0 or handle.startswith(ENQUEUED))
+        return self._claimable and (self._shared or self._queue.beyond > 0 or handle.startswith(ENQUEUED))

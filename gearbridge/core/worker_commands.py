@@ -11,6 +11,7 @@ from gearbridge.wire.packets import NO_JOB, NOOP, error, response
 from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
 from .failures import failed_attempt
 from .jobs import EnqueuedJob
+from .lease import lose_lease
 from .replies import tell
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class WorkerCommands:
         function.sleepers.pop(peer, None)
         peer.functions.remove(function)
         peer.turn = 0
+        self._lifecycle.left_by_worker(function)
 
     def _reset_abilities(self, peer: Peer, _args: Sequence[bytes]) -> None:
         self._lifecycle.forget_abilities(peer)
@@ -139,7 +141,13 @@ class WorkerCommands:
                 tell_trace(peer, job)
             peer.send(assign(job))
 
-        return grab_job
+        def grab_while_leased(peer: Peer, args: Sequence[bytes]) -> None:
+            # Here, not on a timer: a process that was stopped for longer than its lease reads first.
+            if not lifecycle.lease.holds(lifecycle.queue.now):
+                lose_lease(lifecycle)
+            grab_job(peer, args)
+
+        return grab_while_leased if lifecycle.shared else grab_job
 
     def _work_status(self, peer: Peer, args: Sequence[bytes]) -> None:
         job = peer.jobs.get(args[0])
@@ -148,7 +156,7 @@ class WorkerCommands:
             return
         job.numerator = _count(args[1])
         job.denominator = _count(args[2])
-        if isinstance(job, EnqueuedJob):
+        if job.claimed:
             self._lifecycle.journal.progress(job)
         tell(job, response(commands.WORK_STATUS, *args))
 

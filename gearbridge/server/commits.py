@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gearbridge.core.engine import Engine
     from gearbridge.core.questions import Question
     from gearbridge.records import Operation, Put, StoredJob
-    from gearbridge.stores.base import Store, WindowedStore
+    from gearbridge.stores.base import SharedStore, Store, WindowedStore
 
     from .connection import Connection
 
@@ -40,6 +40,7 @@ class Commits:
         self.under_way = False
         self._engine = engine
         self._store = store
+        self._shared = store.abilities.shared
         self._most = most
         self._flush = flush
         self._paused: list[Connection] = []
@@ -74,18 +75,19 @@ class Commits:
     # In the committer's thread.
 
     def _applied(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
-        self._loop.call_soon_threadsafe(self._committed, group, errors)
+        joined = cast("SharedStore", self._store).take_joined() if self._shared else None
+        self._loop.call_soon_threadsafe(self._committed, group, errors, joined)
 
     def _found(self, questions: Sequence[Question], outcome: Any) -> None:
         self._loop.call_soon_threadsafe(self._answered, questions, outcome)
 
     # Back in the loop.
 
-    def _committed(self, group: Sequence[Operation], errors: dict[int, str]) -> None:
+    def _committed(self, group: Sequence[Operation], errors: dict[int, str], joined: dict[bytes, bytes] | None) -> None:
         if errors:
             _log_refused([cast("Put", group[index]).job for index in errors], next(iter(errors.values())))
         self._engine.queue.now = time.monotonic()
-        self._engine.committed(group, errors)
+        self._engine.committed(group, errors, joined)
         self.under_way = bool(self._engine.journal)
         if self.under_way:
             self._begin()

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gearbridge.core.timing import Histogram
-from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.errors import StoreError, StoreFenced, StoreUnavailable
 from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry
 
 from .errands import Errand
@@ -41,11 +41,11 @@ GROUP_SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 200
 def apply_group(store: Store, kept: list[Operation], group: Sequence[Operation]) -> Outcome:
     """Apply what was kept from before and a group; return what is to be kept now, and the failed Puts by index.
 
-    Raises StoreUnavailable when that is why it failed; some of it may have been applied then.
+    Raises StoreUnavailable when that is why it failed, some of it may have been applied then; and StoreFenced.
     """
     try:
         store.apply([*kept, *group])
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreFenced):
         raise
     except StoreError as error:
         _log.warning("a commit group of %d failed, trying its parts: %s", len(kept) + len(group), error)
@@ -76,7 +76,7 @@ def _alone(store: Store, operation: Operation) -> Operation | None:
     return plain if _failure(store, plain) is not None else None
 
 
-def refuse(kept: list[Operation], group: Sequence[Operation], why: str) -> Outcome:
+def refuse(kept: Sequence[Operation], group: Sequence[Operation], why: str) -> Outcome:
     """Give up on a group for now: its Puts fail, its ends and attempts are kept.
 
     A refused Put may have been written all the same, when the connection broke at the commit; so a Drop is kept too.
@@ -89,7 +89,7 @@ def refuse(kept: list[Operation], group: Sequence[Operation], why: str) -> Outco
 def _failure(store: Store, operation: Operation) -> str | None:
     try:
         store.apply([operation])
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreFenced):
         raise
     except StoreError as error:
         return str(error)
@@ -134,6 +134,10 @@ class Committer:
         """Have the store asked something else, in turn with the groups."""
         self._groups.put(errand)
 
+    def forget_kept(self) -> None:
+        """Give up on the ends that could not be written. To be called in the committer's thread, by an errand."""
+        self._kept.clear()
+
     def stop(self) -> None:
         """Write what was handed over, then end the thread. What is kept gets one more try."""
         self._stopping.set()
@@ -175,6 +179,9 @@ class Committer:
                     return refuse(self._kept, group, f"the store cannot be reached: {error}")
                 self._stopping.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            except StoreFenced as error:
+                _log.warning("%d operations were not written: %s", len(self._kept) + len(group), error)
+                return [], refuse((), group, str(error))[1]
             except Exception:
                 # A store must raise StoreError. Whatever else comes must not end the thread: clients would wait for
                 # ever.

@@ -15,6 +15,10 @@ from .retention import KEEP_DONE, KEEP_FAILED
 PORT = 4730
 
 
+#: Schemes of the stores whose job table several nodes can have.
+SHAREABLE = frozenset({"postgresql", "postgres", "mysql", "mariadb"})
+
+
 @dataclass(frozen=True)
 class ServerConfig:
     """Sizes are in bytes.
@@ -27,7 +31,9 @@ class ServerConfig:
         that was asked for, and where it failed for good; -1 is for ever.
     window, window_bytes: how many background jobs of each priority are kept in memory, and how much of their payloads,
         where the store is a job table; those beyond wait there until workers come to them. 0 is no limit.
-    node: this server's name, part of every handle; the host's name by default.
+    node: this server's name, part of every handle; the host's name by default. Where it is given and the store is a
+        PostgreSQL or MySQL, other nodes may have the same job table.
+    lease: seconds after which a node that is not heard of has lost what it has claimed; others take it over then.
     job_handle_prefix: what handles begin with, instead of "H:" and the node.
     job_retries: after how many lost workers a job fails; -1 is never.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
@@ -63,6 +69,7 @@ class ServerConfig:
     window: int = 100_000
     window_bytes: int = 128 * 1024 * 1024
     node: str = ""
+    lease: float = 3.0
     job_handle_prefix: str = ""
     job_retries: int = -1
     worker_wakeup: int = 0
@@ -85,6 +92,10 @@ class ServerConfig:
     ssl_ca_file: str = ""
     ssl_client_certificate: str = "none"
     ssl_handshake_timeout: float = 10.0
+
+    def is_shared(self) -> bool:
+        """Whether the store's job table is shared with other nodes."""
+        return bool(self.node) and self.store.partition(":")[0].lower() in SHAREABLE
 
     def outbox_limit(self) -> int:
         """How many bytes may wait for one connection."""

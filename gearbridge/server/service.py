@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gearbridge.core.engine import Engine
 from gearbridge.stores.registry import shown as store_shown
-from gearbridge.stores.registry import store_for
 
 from . import notify
 from .claimer import Claimer, EngineClaimant
@@ -22,6 +21,8 @@ from .entrance import CLOSE_TIMEOUT, Entrance
 from .listening import shown
 from .logs import reopen
 from .looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory, nothing_is_garbage
+from .membership import Membership
+from .opening import store_of
 from .postponed import Postponed, write_outboxes
 from .retention import Retention
 from .seldom import Seldom
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
 
-    from gearbridge.stores.base import Store, WindowedStore
+    from gearbridge.stores.base import SharedStore, Store, WindowedStore
 
     from .committer import Committer
     from .config import ServerConfig
@@ -58,7 +59,7 @@ def run(config: ServerConfig, ready: Callable[[str], None], beside: Beside = not
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     tls = server_context(config)
-    with closing(store_for(config.store)) as store:
+    with closing(store_of(config)) as store:
         store.open()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(Service(config, store, tls, ready, beside).serve())
@@ -88,6 +89,7 @@ class Service:
         self._commits = Commits(self.engine, store, config.store_patience, config.max_journal, self.flush)
         self._claimer: Claimer | None = None
         self._retention: Retention | None = None
+        self._membership: Membership | None = None
         self._connections: dict[Connection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
@@ -110,12 +112,17 @@ class Service:
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
         self._commits.start(self._loop)
-        if self._store.abilities.claimable:
+        abilities = self._store.abilities
+        if abilities.claimable:
             store = cast("WindowedStore", self._store)
             self._claimer = Claimer(EngineClaimant(self.engine), self.committer, store, self.flush)
             self._claimer.start()
             self._retention = Retention(self.committer, store, self.config.keep_done, self.config.keep_failed)
             self._retention.start()
+        if abilities.shared:
+            shared = cast("SharedStore", self._store)
+            self._membership = Membership(self.engine, self.committer, shared, self.config.lease, self.flush)
+            await self._membership.start()
         try:
             await self._entrance.open(sockets)
             async with self._beside(self):
@@ -190,6 +197,8 @@ class Service:
                 self._postponed.add(dirty)
         if lifecycle.wants_claim and self._claimer is not None:
             self._claimer.wake()
+        if lifecycle.lease.lost and self._membership is not None:
+            self._membership.lost()
         if lifecycle.journal.size or lifecycle.questions:
             self._commits.see_to(source)
         if lifecycle.stop_asked is not None:
@@ -255,6 +264,8 @@ class Service:
             await self._claimer.stop()
         if self._retention is not None:
             await self._retention.stop()
+        if self._membership is not None:
+            await self._membership.stop()
         await self._until(lambda: not self._commits.under_way)
         self._postponed.write()
         for connection in list(self._connections):

@@ -32,6 +32,7 @@ def settings_of(config: ServerConfig) -> Settings:
         admin_from=networks(config.admin_from),
         window_jobs=config.window,
         window_bytes=config.window_bytes,
+        shared=config.is_shared(),
         version=f"gearbridge-{__version__}",
         process_id=os.getpid(),
         log_level=logging.getLevelName(logging.getLogger().getEffectiveLevel()),

@@ -49,8 +49,13 @@ class Talk:
     def begin_commit(self) -> Sequence[Operation]:
         return self.engine.journal.take_group()
 
-    def end_commit(self, group: Sequence[Operation], errors: dict[int, str] | None = None) -> None:
-        self.engine.committed(group, errors or {})
+    def end_commit(
+        self,
+        group: Sequence[Operation],
+        errors: dict[int, str] | None = None,
+        joined: dict[bytes, bytes] | None = None,
+    ) -> None:
+        self.engine.committed(group, errors or {}, joined)
         self.flush()
 
     def commit(self, errors: dict[int, str] | None = None) -> Sequence[Operation]:

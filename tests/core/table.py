@@ -38,7 +38,7 @@ class Table:
             mine = [job for job in self.beyond.values() if job.function == function]
             held = sum(job.handle in self.held for job in mine)
             first = sorted(mine, key=lambda job: job.priority)[: room + held]
-            claimed.extend(_claimed(job) for job in first if job.handle not in self.held)
+            claimed.extend(claimed_job(job) for job in first if job.handle not in self.held)
         self.held.update(job.handle for job in claimed)
         return sorted(claimed, key=lambda job: list(self.beyond).index(job.handle))
 
@@ -74,7 +74,8 @@ class Table:
         return count
 
 
-def _claimed(job: StoredJob) -> ClaimedJob:
+def claimed_job(job: StoredJob) -> ClaimedJob:
+    """What a claim of this row brings."""
     claimed = ClaimedJob(
         job.handle, job.function, job.payload, job.unique_key, job.priority, job.due, job.attempts, job.reducer
     )

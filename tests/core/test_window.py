@@ -94,7 +94,6 @@ def test_an_urgent_job_beyond_is_claimed_although_many_less_urgent_ones_are_in_h
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(claims, "CLAIM_WINDOW", 4)
-    monkeypatch.setattr(claims, "CLAIM_AGAIN", 2)
     deep = Deep(1)
     busy = deep.submit("SUBMIT_JOB_HIGH_BG", function="g")
     normal = [deep.submit() for _ in range(6)]
@@ -293,7 +292,6 @@ def test_the_best_job_there_is_comes_next_whatever_the_history(history: list[str
     """Of all that was acknowledged, wherever it waits: by priority, then in order."""
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(claims, "CLAIM_WINDOW", 4)
-    monkeypatch.setattr(claims, "CLAIM_AGAIN", 2)
     deep = Deep(window)
     worker = deep.talk.worker("f")
     waiting: list[tuple[int, int, str]] = []
