@@ -42,13 +42,14 @@ bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and
 	$(BIN)/python -m tests.bench.sql_table_size
 	$(BIN)/python -m tests.bench.deep_queue
 	$(BIN)/python -m tests.bench.deeper_than_memory
+	$(BIN)/python -m tests.bench.nodes
 	$(BIN)/python -m tests.bench.watched
 
-soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (half an hour)
+soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (an hour)
 	GEARBRIDGE_TEST_KILLS=50 GEARBRIDGE_TEST_TRANSACTIONS=10000 GEARBRIDGE_TEST_DATABASE_KILLS=10 GEARBRIDGE_TEST_EXAMPLES=20000 \
-		GEARBRIDGE_TEST_FAILOVERS=10 \
+		GEARBRIDGE_TEST_FAILOVERS=10 GEARBRIDGE_TEST_NODE_KILLS=60 GEARBRIDGE_TEST_NODE_PAUSES=10 GEARBRIDGE_TEST_NODE_WORKERS=16 \
 		GEARBRIDGE_TEST_FUZZ_SECONDS=300 GEARBRIDGE_TEST_FUZZ_STREAMS=500000 GEARBRIDGE_TEST_FUZZ_SEED=$$(date +%s) \
-		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py tests/server/test_failover.py \
+		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py tests/server/test_failover.py tests/server/test_nodes.py \
 		tests/core/test_engine_fuzz.py tests/fuzz tests/stores/test_atomicity.py tests/bridge
 
 screenshots: packages $(VENV)/.dev ## Take the pictures of the dashboard in docs/images anew

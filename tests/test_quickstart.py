@@ -30,6 +30,7 @@ PAGES = (
     "howto/move-from-gearmand.md",
     "howto/replace-gearmand.md",
     "howto/security.md",
+    "howto/several-servers.md",
     "howto/triggers.md",
     "howto/tuning.md",
     "howto/write-a-worker.md",
