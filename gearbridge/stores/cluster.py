@@ -25,12 +25,17 @@ def is_unavailable(error: Exception) -> bool:
     return _number(error) in _UNAVAILABLE
 
 
+def is_galera(connection: Connection) -> bool:
+    """Whether this is a node of a Galera cluster."""
+    return connection.execute(_IS_GALERA).first() is not None
+
+
 def catch_up(connection: Connection) -> None:
     """Return when this node has applied all that was committed on the others, our own commits of before among it.
 
     It ends a transaction that is open: within one Galera waits for nothing.
     """
-    if connection.execute(_IS_GALERA).first() is not None:
+    if is_galera(connection):
         connection.execute(text("COMMIT"))
         connection.execute(text("SET SESSION wsrep_sync_wait = 1"))
         connection.execute(text(f"SELECT version FROM {version.name}")).all()

@@ -63,6 +63,8 @@ class ConnectedStore:
     def _connected(self) -> Connection:
         if self._engine is None:
             raise StoreError("the store is not open")
+        if self._connection is not None and self._connection.invalidated:
+            self._disconnect()  # SQLAlchemy would make a new one, but nobody would `_take` its place
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from .node import Node
+    from .watch import Session
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class JoiningStore(LockedTableStore):
         super().__init__(url)
         self._node = node
         self._epoch = 0  # no node's
-        self._former: int | None = None  # the session before this one
+        self._former: Session | None = None  # the one before this one
         self._heart: Heartbeat | None = None
         self._joined: dict[bytes, bytes] = {}
 
@@ -110,11 +111,11 @@ class JoiningStore(LockedTableStore):
 
     def _take(self, connection: Connection) -> None:
         self._set_up(connection)
-        number = self._session(connection.connection.dbapi_connection).number
-        if self._former is not None:
-            self._end(connection, self._former)
-        self._former = number
-        if self._epoch and not connection.execute(RESUME, {"mine": self._epoch, "to_session": number}).rowcount:
+        session = self._session(connection.connection.dbapi_connection)
+        if self._former is not None and self._former.host == session.host:  # elsewhere the number is somebody else's
+            self._end(connection, self._former.number)
+        self._former = session
+        if self._epoch and not connection.execute(RESUME, {"mine": self._epoch, "to_session": session.number}).rowcount:
             raise StoreFenced(FENCED)
 
     def _end(self, connection: Connection, session: int) -> None:

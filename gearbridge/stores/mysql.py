@@ -7,6 +7,7 @@ cut into statements by their size.
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -95,12 +96,15 @@ class MySQLStore(LockedTableStore):
         return engine_of(url, self._nodes)
 
     def _lock(self, connection: Connection, seconds: int) -> bool:
-        if connection.execute(_TAKE, {"seconds": seconds}).scalar() != 1:
-            return False
-        if self._is_taken_elsewhere(connection.connection.dbapi_connection):
+        deadline = time.monotonic() + seconds
+        while connection.execute(_TAKE, {"seconds": seconds}).scalar() == 1:
+            if not self._is_taken_elsewhere(connection.connection.dbapi_connection):
+                return True
             self._unlock(connection)
-            return False
-        return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(random.uniform(0.05, 0.2))  # of two that gave way to each other one is quicker
+        return False
 
     def _unlock(self, connection: Connection) -> None:
         connection.execute(_RELEASE)

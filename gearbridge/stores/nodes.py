@@ -31,6 +31,11 @@ class Clock(FunctionElement[float]):
     inherit_cache: bool | None = True
 
 
+@compiles(Clock)
+def _in_sqlite(*_: object, **_more: object) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
 @compiles(Clock, "postgresql")
 def _in_postgresql(*_: object, **_more: object) -> str:
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)"
@@ -72,6 +77,8 @@ NODES = select(
 LEAVE = node.delete().where(node.c.epoch == bindparam("mine"))
 #: The session that writes is another one now.
 RESUME = node.update().where(node.c.epoch == bindparam("mine")).values(session=bindparam("to_session"))
+#: A change of the row that is the node's own.
+COUNT = node.update().where(node.c.epoch == bindparam("mine")).values(writes=node.c.writes + 1)
 _BEAT = (
     node.update()
     .where(node.c.epoch == bindparam("mine"))

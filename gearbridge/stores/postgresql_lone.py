@@ -13,19 +13,11 @@ from .rows import COLUMNS
 from .schema import KEPT, WAITING, job
 
 if TYPE_CHECKING:
-    from .rows import Row, Steps
+    from .rows import Steps
 
 _PUT = {KEPT: b"gearbridge_put", WAITING: b"gearbridge_put_beyond"}
 _DROP = b"gearbridge_drop"
 _VALUES = ", ".join(f"${number + 1}" for number in range(len(COLUMNS)))
-_STATEMENTS = {
-    **{
-        name: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state) VALUES ({_VALUES}, {state}) "
-        "ON CONFLICT (handle) DO NOTHING"
-        for state, name in _PUT.items()
-    },
-    _DROP: f"DELETE FROM {job.name} WHERE handle = $1",
-}
 #: libpq's formats of a row's values: the payload is binary, all else text.
 _FORMATS = [int(column == "payload") for column in COLUMNS]
 #: libpq's PGRES_COMMAND_OK.
@@ -33,12 +25,24 @@ _DONE = 1
 
 
 class LoneJobs:
-    """Writes groups of one operation. It remembers the connection that it has prepared its statements on."""
+    """Writes groups of one operation. It remembers the connection that it has prepared its statements on.
 
-    def __init__(self) -> None:
+    `conflict` is the one at which nothing is put, any where it is empty; `owner` a new row's, and `only` a condition
+    for forgetting one. Both may use a further parameter, which each is given as its last.
+    """
+
+    def __init__(self, conflict: str = "(handle)", owner: str = "0", only: str = "true") -> None:
         self._prepared: Any = None
+        self._statements = {
+            **{
+                name: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state, owner) "
+                f"VALUES ({_VALUES}, {state}, {owner}) ON CONFLICT {conflict} DO NOTHING"
+                for state, name in _PUT.items()
+            },
+            _DROP: f"DELETE FROM {job.name} WHERE handle = $1 AND {only}",
+        }
 
-    def write(self, connection: Any, group: list[Steps]) -> bool:
+    def write(self, connection: Any, group: list[Steps], *last: int) -> bool:
         """Write the group over psycopg's libpq connection, if it is of one such operation; whether it is written.
 
         Where anything goes wrong it is not: the usual way then meets the same error, or does better.
@@ -49,16 +53,18 @@ class LoneJobs:
         if steps.attempts or steps.settled or len(steps.puts) + len(steps.beyond) + len(steps.drops) != 1:
             return False
         if self._prepared is not connection:
-            if not all(_is_done(connection.prepare(name, text.encode())) for name, text in _STATEMENTS.items()):
+            if not all(_is_done(connection.prepare(name, text.encode())) for name, text in self._statements.items()):
                 return False
             self._prepared = connection
         for state, puts in steps.inserts():
             (row,) = puts.values()
-            return _is_done(connection.exec_prepared(_PUT[state], _values_of(row), _FORMATS))
-        return _is_done(connection.exec_prepared(_DROP, [handle.encode() for handle in steps.drops]))
+            return _is_done(
+                connection.exec_prepared(_PUT[state], _values_of((*row, *last)), [*_FORMATS, *(0 for _ in last)])
+            )
+        return _is_done(connection.exec_prepared(_DROP, _values_of((*steps.drops, *last))))
 
 
-def _values_of(row: Row) -> list[bytes]:
+def _values_of(row: tuple[object, ...]) -> list[bytes]:
     return [value if isinstance(value, bytes) else str(value).encode() for value in row]
 
 

@@ -142,6 +142,7 @@ node = Table(
     Column("jobs", Integer, nullable=False, comment="in its hand"),
     Column("workers", Integer, nullable=False, comment="connected to it"),
     Column("since", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("writes", BigInteger, nullable=False, server_default="0", comment="counted in a Galera cluster only"),
     sqlite_autoincrement=True,
     mysql_engine="InnoDB",
     mariadb_engine="InnoDB",

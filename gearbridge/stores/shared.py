@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from gearbridge.errors import StoreError, StoreFenced, StoreUnavailable
 from gearbridge.records import NodeStatus
@@ -24,7 +24,7 @@ from .schema import WAITING
 from .statements import CLAIM_AHEAD, CLAIM_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Select
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .base import Abilities
     from .bulk import Statement
     from .rows import Row, Steps
+
+_T = TypeVar("_T")
 
 #: How often a transaction is tried that deadlocks with another node's, and the search for the job that a key means.
 _TRIES = 10
@@ -76,11 +78,12 @@ class SharedTableStore(JoiningStore):
                 connection = self._connected()
                 if self._doubtful:
                     self._give_back(connection)
-                found = sorted(self._claimed(connection, wanted, int(time.time()) + CLAIM_AHEAD), key=_id_of)
+                until = int(time.time()) + CLAIM_AHEAD
+                found = _until_not_deadlocked(lambda: self._claimed(connection, wanted, until))
         except StoreUnavailable:
             self._doubtful = True  # it may have been done all the same
             raise
-        claimed = [(claimed_of(row[:-1]), _id_of(row)) for row in found]
+        claimed = [(claimed_of(row[:-1]), _id_of(row)) for row in sorted(found, key=_id_of)]
         for one, row_id in claimed:
             self._held.take(one, row_id)
         return [one for one, _ in claimed]
@@ -105,15 +108,8 @@ class SharedTableStore(JoiningStore):
         puts = {handle: row for steps in group for _, rows in steps.inserts() for handle, row in rows.items()}
         dropped = {handle for steps in group for handle in steps.drops}
         keyed = {handle: row for handle, row in puts.items() if row[2] and handle not in dropped}
-        for attempt in range(1, _TRIES + 1):
-            try:
-                joined = self._commit(connection, statements, keyed)
-            except Exception as error:
-                if attempt == _TRIES or not is_deadlocked(error):
-                    raise
-            else:
-                self._joined.update((put.encode(), other.encode()) for put, other in joined.items())
-                return
+        joined = _until_not_deadlocked(lambda: self._commit(connection, statements, keyed))
+        self._joined.update((put.encode(), other.encode()) for put, other in joined.items())
 
     def _join(self, raw: Any, keyed: dict[str, Row]) -> dict[str, str]:
         """Which of these rows, inserted where they could be, are another unfinished job: its handle by theirs.
@@ -145,6 +141,18 @@ class SharedTableStore(JoiningStore):
             for start in range(0, len(ids), CLAIM_ROWS):
                 connection.execute(GIVE_BACK, {"ids": ids[start : start + CLAIM_ROWS]})
         self._doubtful = False
+
+
+def _until_not_deadlocked(transaction: Callable[[], _T]) -> _T:
+    """Do it, again while it deadlocks with another node's, at most so often."""
+    for attempt in range(_TRIES - 1):
+        try:
+            return transaction()
+        except Exception as error:
+            if not is_deadlocked(error):
+                raise
+            time.sleep(0.01 * attempt)
+    return transaction()
 
 
 def _id_of(row: Sequence[Any]) -> int:

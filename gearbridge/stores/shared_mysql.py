@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from gearbridge.errors import ConfigurationError, StoreInUse
 
+from .cluster import is_galera
 from .heartbeat import Manners
 from .joining import TAKEN
 from .mysql import IS_OF_FUNCTION, MySQLStore
-from .nodes import FREE, STILL_FREE, TAKE
+from .nodes import COUNT, FREE, STILL_FREE, TAKE
 from .schema import MYSQL_UNIQUE_SLOT, WAITING, job
 from .shared import SharedTableStore
 from .statements import CLAIM_ROWS, Waiting, waiting
@@ -45,6 +46,8 @@ class SharedMySQLStore(SharedTableStore, MySQLStore):
     )
     manners: ClassVar[Manners] = Manners((_ISOLATION, "SET SESSION innodb_lock_wait_timeout = 1"))
 
+    _in_galera = False
+
     def _place(self, connection: Connection) -> None:
         dialect: Any = connection.dialect
         if dialect.server_version_info < (_MARIADB if dialect.is_mariadb else _MYSQL):
@@ -63,9 +66,16 @@ class SharedMySQLStore(SharedTableStore, MySQLStore):
     def _set_up(self, connection: Connection) -> None:
         super()._set_up(connection)
         connection.execute(text(_ISOLATION))
+        self._in_galera = is_galera(connection)
 
     def _inserts(self, rows: list[Row], _state: int) -> Iterator[Statement]:
         return super()._inserts(rows, WAITING)
+
+    def _fence(self, connection: Connection) -> None:
+        super()._fence(connection)
+        # A lock is its host's own, in a cluster too; but who wrote what was deleted elsewhere meanwhile cannot commit.
+        if self._in_galera:
+            connection.execute(COUNT, {"mine": self._epoch})
 
     def _claimed(self, connection: Connection, wanted: list[tuple[str, int]], until: int) -> Iterable[Sequence[Any]]:
         rows: list[Sequence[Any]] = []

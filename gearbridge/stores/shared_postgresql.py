@@ -12,7 +12,9 @@ from gearbridge.errors import StoreFenced
 from .doorbell import RING
 from .heartbeat import FENCED, Manners
 from .postgresql import LOCK_CLASS, PostgreSQLStore, columns_of, insert, rolling_back, waiting_ids
-from .rows import CLAIM_COLUMNS
+from .postgresql_lone import LoneJobs
+from .replication import demand_writable
+from .rows import CLAIM_COLUMNS, COLUMNS
 from .schema import WAITING, job, node
 from .shared import SharedTableStore
 
@@ -20,14 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
+    from sqlalchemy.engine import URL
 
     from .bulk import Statement
-    from .rows import Row
+    from .node import Node
+    from .rows import Row, Steps
 
 # The heartbeat changes this row at the same time, and its removal waits: that is what a KEY SHARE lock is for.
 _OWN = f"SELECT epoch FROM {node.name} WHERE epoch = %b::int8 FOR KEY SHARE"
 #: Fails where our own row is gone, so that it needs no answer before the statements behind it.
 _FENCE = f"SELECT 1 / count(*) FROM ({_OWN}) AS own"
+#: The same for a lone statement, whose parameter of this number our epoch is: 1, or an error.
+_ALONE = f"(SELECT 1 / count(*) FROM (SELECT epoch FROM {node.name} WHERE epoch = ${{}}::int8 FOR KEY SHARE) AS own)"
+_OWNER = f"{_ALONE.format(len(COLUMNS) + 1)} - 1 + 0 * (SELECT count(*) FROM ({RING}) AS rung)"
 _THERE = f"SELECT FROM {node.name} WHERE epoch = %b::int8"
 _FREE = f"AND job.owner <> ALL (ARRAY(SELECT epoch FROM {node.name}))"
 # Our own row is locked when the first job's row is written, and not for nothing: that would be a commit each time.
@@ -51,12 +58,24 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
     ring: ClassVar[tuple[Statement, ...]] = ((RING, ()),)
     manners: ClassVar[Manners] = Manners(("SET lock_timeout = '1s'",), ("NOTIFY gearbridge",))
 
+    def __init__(self, url: URL, node: Node) -> None:
+        super().__init__(url, node)
+        self._lone = LoneJobs("", _OWNER, f"{_ALONE.format(2)} = 1")
+
+    def _write(self, connection: Connection, group: list[Steps]) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        keyed = any(row[2] for steps in group for _, rows in steps.inserts() for row in rows.values())
+        if keyed or not self._lone.write(raw.pgconn, group, self._epoch):
+            super()._write(connection, group)
+        self._demand_confirmation()
+
     def _place(self, connection: Connection) -> None:
         # Nodes begin together, and one makes the tables.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_CLASS})"))
         super()._place(connection)
 
     def _set_up(self, connection: Connection) -> None:
+        demand_writable(connection)
         super()._set_up(connection)
         # A node that is stopped in the middle of a transaction keeps nobody waiting for longer.
         connection.execute(text("SET idle_in_transaction_session_timeout = '2s'"))
@@ -79,6 +98,7 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
             rows: list[Sequence[Any]] = raw.cursor(binary=True).execute(_CLAIM, parameters, prepare=True).fetchall()
         except NotNullViolation:  # no epoch to be the owner
             raise StoreFenced(FENCED) from None
+        self._demand_confirmation()
         if not rows and raw.execute(_THERE, [self._epoch], prepare=True).rowcount != 1:
             raise StoreFenced(FENCED)
         return rows
@@ -87,11 +107,9 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
         raw: Any = connection.connection.dbapi_connection
         statements = [(_FENCE, [self._epoch]), *statements]
         try:
-            joined = self._run_joining(raw, statements, keyed)
+            return self._run_joining(raw, statements, keyed)
         except DivisionByZero:
             raise StoreFenced(FENCED) from None
-        self._demand_confirmation()
-        return joined
 
     def _run_joining(self, raw: Any, statements: list[Statement], keyed: dict[str, Row]) -> dict[str, str]:
         if not keyed:

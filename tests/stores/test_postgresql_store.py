@@ -9,7 +9,8 @@ from sqlalchemy import event
 
 from gearbridge.errors import StoreUnavailable
 from gearbridge.records import Drop, Put, StoredJob
-from gearbridge.stores.registry import store_for
+from gearbridge.stores.node import Node
+from gearbridge.stores.registry import shared_store_for, store_for
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
 
@@ -74,10 +75,12 @@ def test_a_connection_that_falls_silent_while_it_is_made_is_given_up(
     store.close()
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
 def test_claims_never_walk_over_what_waits_or_is_dead_though_their_plans_are_those_of_an_empty_table(
-    empty_database: Database,
+    empty_database: Database, is_shared: bool
 ) -> None:
-    store = cast("ClaimableStore", store_for(empty_database.url))
+    url = empty_database.url
+    store = cast("ClaimableStore", shared_store_for(url, Node("a", 60, "")) if is_shared else store_for(url))
     store.open()
     with empty_database.connect() as session:
         session.execute("ALTER TABLE gearbridge.gearbridge_job SET (autovacuum_enabled = off)")
