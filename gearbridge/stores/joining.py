@@ -15,7 +15,7 @@ from .broken import reason
 from .heartbeat import FENCED, Heartbeat, Manners
 from .held import Held
 from .locked import LockedTableStore
-from .nodes import LEAVE, RESUME
+from .nodes import LEAVE, RESUME, alive
 from .refusals import is_locked
 from .registration import Namesake, is_new, join
 
@@ -161,6 +161,8 @@ class JoiningStore(LockedTableStore):
         """Our epoch, or who has our name; None where somebody holds what we need."""
         with connection.begin():
             if not self._lock(connection, _PATIENCE):
+                if alive(connection):  # then it is another one that joins
+                    return None
                 raise StoreInUse(TAKEN)
             is_first = is_new(connection)
         try:
@@ -173,7 +175,8 @@ class JoiningStore(LockedTableStore):
                 raise
             return None
         finally:
-            with contextlib.suppress(SQLAlchemyError), connection.begin():  # a broken connection has no lock any more
+            # A broken connection has no lock any more; the next call makes it anew.
+            with contextlib.suppress(SQLAlchemyError), connection.begin():
                 self._unlock(connection)
 
     def _sweep(self) -> None:

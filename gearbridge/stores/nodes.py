@@ -126,6 +126,8 @@ def remove_dead(connection: Connection, end_session: str) -> list[str]:
         except DBAPIError as error:
             if not is_locked(error):
                 raise
+            if connection.execute(select(node.c.epoch).where(node.c.epoch == epoch, _is_over)).first() is None:
+                continue  # gone by itself meanwhile, and may have begun anew over the same session
             with contextlib.suppress(DBAPIError):  # it has ended already
                 connection.exec_driver_sql(end_session.format(session))
     return gone

@@ -2,7 +2,7 @@
 
 A client that waits for each acknowledgement makes such groups. Then psycopg's adaptation of arrays, and PostgreSQL's
 unnesting of them, are a third of the time that is not the commit; so this speaks through libpq itself, with statements
-prepared once for each connection.
+prepared once for each connection. They do not look for a job that is there already: that is some percent of the whole.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PUT = {KEPT: b"gearbridge_put", WAITING: b"gearbridge_put_beyond"}
 _DROP = b"gearbridge_drop"
+_COLUMNS = ", ".join(COLUMNS)
 _VALUES = ", ".join(f"${number + 1}" for number in range(len(COLUMNS)))
 #: libpq's formats of a row's values: the payload is binary, all else text.
 _FORMATS = [int(column == "payload") for column in COLUMNS]
@@ -27,16 +28,15 @@ _DONE = 1
 class LoneJobs:
     """Writes groups of one operation. It remembers the connection that it has prepared its statements on.
 
-    `conflict` is the one at which nothing is put, any where it is empty; `owner` a new row's, and `only` a condition
-    for forgetting one. Both may use a further parameter, which each is given as its last.
+    `owner` is a new row's, and `only` a condition for forgetting one. Both may use a further parameter, which each is
+    given as its last.
     """
 
-    def __init__(self, conflict: str = "(handle)", owner: str = "0", only: str = "true") -> None:
+    def __init__(self, owner: str = "0", only: str = "true") -> None:
         self._prepared: Any = None
         self._statements = {
             **{
-                name: f"INSERT INTO {job.name} ({', '.join(COLUMNS)}, state, owner) "
-                f"VALUES ({_VALUES}, {state}, {owner}) ON CONFLICT {conflict} DO NOTHING"
+                name: f"INSERT INTO {job.name} ({_COLUMNS}, state, owner) VALUES ({_VALUES}, {state}, {owner})"
                 for state, name in _PUT.items()
             },
             _DROP: f"DELETE FROM {job.name} WHERE handle = $1 AND {only}",
@@ -47,11 +47,9 @@ class LoneJobs:
 
         Where anything goes wrong it is not: the usual way then meets the same error, or does better.
         """
-        if len(group) != 1:
+        if len(group) != 1 or not group[0].is_lone:
             return False
         steps = group[0]
-        if steps.attempts or steps.settled or len(steps.puts) + len(steps.beyond) + len(steps.drops) != 1:
-            return False
         if self._prepared is not connection:
             if not all(_is_done(connection.prepare(name, text.encode())) for name, text in self._statements.items()):
                 return False

@@ -122,6 +122,12 @@ class Steps:
         if self.beyond:
             yield WAITING, self.beyond
 
+    @property
+    def is_lone(self) -> bool:
+        """Whether they are one row to insert, or one handle to delete."""
+        one = len(self.puts) + len(self.beyond) + len(self.drops) == 1
+        return one and not self.attempts and not self.settled
+
     @classmethod
     def of(cls, group: Sequence[Operation], now: int) -> Iterator[Steps]:
         """The group's steps; mostly one. `now` is in seconds since 1970."""

@@ -31,7 +31,7 @@ _MARIADB, _MYSQL = (10, 6), (8, 0, 1)
 #: Without gap locks, which would keep others from inserting; each statement sees what is committed when it begins.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 #: Seconds for another node to make the tables.
-_MAKING = 10
+_MAKING = 5
 
 _BY_HANDLE = f"SELECT handle FROM {job.name} WHERE handle IN ({{}})"
 _BY_KEY = f"SELECT handle, `function`, unique_key FROM {job.name} WHERE unique_slot IN ({{}})"

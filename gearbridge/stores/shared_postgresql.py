@@ -60,7 +60,7 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
 
     def __init__(self, url: URL, node: Node) -> None:
         super().__init__(url, node)
-        self._lone = LoneJobs("", _OWNER, f"{_ALONE.format(2)} = 1")
+        self._lone = LoneJobs(_OWNER, f"{_ALONE.format(2)} = 1")
 
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         raw: Any = connection.connection.dbapi_connection

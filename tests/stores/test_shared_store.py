@@ -36,6 +36,8 @@ from .test_claims import MANY, claimed
 from .test_upgrade import make_version_1
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from gearbridge.records import Operation
     from gearbridge.stores.base import SharedStore
 
@@ -372,6 +374,23 @@ def test_a_connection_that_broke_is_made_anew_and_what_a_claim_had_written_is_gi
         assert handles_in(place) == set()
 
 
+def test_a_node_whose_session_ends_when_it_has_just_joined_writes_over_the_one_that_its_row_names(place: Place) -> None:
+    store = node(place, "a")
+    unlock = store._unlock  # type: ignore[attr-defined]
+
+    def end_before(connection: Connection) -> None:
+        _end_sessions(place)
+        unlock(connection)
+
+    store._unlock = end_before  # type: ignore[attr-defined]
+    store.open()
+    store.apply([beyond("H:1")])
+    written_over = store._session(store._connection.connection.dbapi_connection).number  # type: ignore[attr-defined]
+    with place.connect() as connection:
+        assert connection.execute(select(node_table.c.session)).scalars().all() == [written_over]
+    store.close()
+
+
 def _end_sessions(place: Place) -> None:
     """The sessions that nodes write over."""
     with place.connect() as connection:
@@ -420,6 +439,8 @@ def test_a_node_of_a_later_release_does_not_change_the_tables_under_those_at_wor
         place.run("UPDATE gearbridge_schema SET version = 1")
         with pytest.raises(StoreInUse, match=r"schema version 1, and nodes that work with it: a;"):
             node(place, "b").open()
+
+
 def test_those_who_listen_are_told_of_what_comes_and_of_what_is_free_again(place: Place) -> None:
     if place.kind == "mariadb":
         return  # it cannot ring
