@@ -14,6 +14,7 @@ from gearbridge.errors import StoreError
 
 from .committer import Committer
 from .errands import Errand
+from .prompt import PromptPuts
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gearbridge.core.engine import Engine
     from gearbridge.core.questions import Question
     from gearbridge.records import Operation, Put, StoredJob
-    from gearbridge.stores.base import SharedStore, Store, WindowedStore
+    from gearbridge.stores.base import PromptStore, SharedStore, Store, WindowedStore
 
     from .connection import Connection
 
@@ -45,11 +46,14 @@ class Commits:
         self._flush = flush
         self._paused: list[Connection] = []
         self._loop: asyncio.AbstractEventLoop
+        self._prompt: PromptPuts | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to commit."""
         self._loop = loop
         self.committer.start()
+        if self._store.abilities.prompt:
+            self._prompt = PromptPuts(cast("PromptStore", self._store), self.committer, loop, self._written)
 
     def see_to(self, source: Connection | None) -> None:
         """Have the store told what gathered, and `source` wait, which was read from, where that is too much."""
@@ -65,7 +69,7 @@ class Commits:
     def _begin(self) -> None:
         group = self._engine.journal.take_group()
         questions = self._engine.take_questions()
-        if group:
+        if group and (self._prompt is None or not self._prompt.begin(group)):
             self.committer.apply(group)
         if questions:
             find = partial(cast("WindowedStore", self._store).find, [question.handle for question in questions])
@@ -82,6 +86,9 @@ class Commits:
         self._loop.call_soon_threadsafe(self._answered, questions, outcome)
 
     # Back in the loop.
+
+    def _written(self, group: Sequence[Operation]) -> None:
+        self._committed(group, {}, None)
 
     def _committed(self, group: Sequence[Operation], errors: dict[int, str], joined: dict[bytes, bytes] | None) -> None:
         if errors:

@@ -113,6 +113,8 @@ class Committer:
         self._patience = patience
         self._groups: queue.SimpleQueue[Sequence[Operation] | Errand | None] = queue.SimpleQueue()
         self._kept: list[Operation] = []
+        self._given = self._finished = 0  # groups and errands: whether the thread has something to do
+        self._held: list[Errand] | None = None  # errands that wait for whoever asks the store meanwhile
         self._stopping = threading.Event()
         self._trouble_since = 0.0
         self._thread = threading.Thread(target=self._run, name="committer")
@@ -128,11 +130,37 @@ class Committer:
 
     def apply(self, group: Sequence[Operation]) -> None:
         """Hand over a group; call again only after `done`."""
+        self._given += 1
         self._groups.put(group)
 
     def run_errand(self, errand: Errand) -> None:
         """Have the store asked something else, in turn with the groups."""
+        if self._held is not None:
+            self._held.append(errand)
+            return
+        self._given += 1
         self._groups.put(errand)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the thread asks nothing of the store, nor will before it is told to."""
+        return self._given == self._finished and not self._kept and self._held is None
+
+    def hold(self) -> None:
+        """Somebody else asks the store now, while the thread is idle: keep errands back."""
+        self._held = []
+
+    def release(self, first: Errand | None = None) -> None:
+        """Nobody does any more; run what was kept back, after a first errand."""
+        held, self._held = self._held or (), None
+        for errand in (first, *held):
+            if errand is not None:
+                self.run_errand(errand)
+
+    def count(self, operations: int, seconds: float) -> None:
+        """A group of so many operations took so long."""
+        self.seconds.observe(seconds)
+        self.sizes.observe(operations)
 
     def forget_kept(self) -> None:
         """Give up on the ends that could not be written. To be called in the committer's thread, by an errand."""
@@ -154,16 +182,17 @@ class Committer:
                 group = ()
             if isinstance(group, Errand):
                 group.carry_out()
+                self._finished += 1
                 continue
             errors: dict[int, str] = {}
             if group or self._kept:
                 begin = time.monotonic()
                 self._kept, errors = self._apply(group or ())
-                self.seconds.observe(time.monotonic() - begin)
-                self.sizes.observe(len(group or ()))
+                self.count(len(group or ()), time.monotonic() - begin)
             if group is None:
                 return
             if group:
+                self._finished += 1
                 self._done(group, errors)
 
     def _apply(self, group: Sequence[Operation]) -> Outcome:

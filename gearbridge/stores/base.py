@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, NodeStatus, Operation, StoredJob, WaitingJob
+    from gearbridge.records import Backlog, ClaimedJob, NodeStatus, Operation, Put, StoredJob, WaitingJob
 
 
 class Abilities(NamedTuple):
@@ -20,6 +20,7 @@ class Abilities(NamedTuple):
     claimable: SQL can enqueue jobs beside the store's own, and `claim` takes them.
     exclusive: a place that another server has open is refused.
     shared: several servers have the place together, as nodes; then the store is a SharedStore.
+    prompt: it writes a single job without a thread that waits for it; then the store is a PromptStore.
     """
 
     durable: bool
@@ -28,6 +29,7 @@ class Abilities(NamedTuple):
     claimable: bool = False
     exclusive: bool = True
     shared: bool = False
+    prompt: bool = False
 
 
 class Store(Protocol):
@@ -55,6 +57,22 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release everything; harmless when not open."""
+
+
+class PromptStore(Store, Protocol):
+    """A store whose abilities say that it is prompt. From `begin_put` to the answer nothing else may be asked of it."""
+
+    def begin_put(self, put: Put) -> int | None:
+        """Send a job on its way, and return the descriptor that can be read when an answer has come; it never waits.
+
+        None: not this one, or not now; `apply` it.
+        """
+
+    def put_ended(self) -> bool | None:
+        """Whether the job is written, as far as the answer has come. None: not far enough. False: `apply` it."""
+
+    def wait_for_put(self) -> bool:
+        """Whether the job is written, waiting for the answer. False: `apply` it."""
 
 
 class ClaimableStore(Store, Protocol):

@@ -81,6 +81,13 @@ class ConnectedStore:
                 raise
         return self._connection
 
+    def _at_hand(self) -> Any:
+        """The driver's connection; None where there is none to go on with."""
+        connection = self._connection
+        if connection is None or connection.invalidated:
+            return None
+        return connection.connection.dbapi_connection
+
     def _prepare(self) -> None:
         """Be ready to connect."""
         self._engine = self._create_engine(self._url)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from gearbridge.errors import StoreInUse
 
-from .bulk import BulkTableStore
 from .nodes import demand_no_nodes
+from .prompt import PromptTableStore
 from .table import IN_USE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-class LockedTableStore(BulkTableStore):
+class LockedTableStore(PromptTableStore):
     """What PostgreSQL and MySQL share: a lock that ends with its session, however that ends."""
 
     @abstractmethod

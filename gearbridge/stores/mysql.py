@@ -15,14 +15,14 @@ from sqlalchemy import Connection, Engine, literal_column, text
 
 from gearbridge.errors import StoreError
 
-from .base import Abilities
 from .bulk import chunks, settle_statement
 from .cluster import catch_up, is_unavailable
 from .engines import engine_for
 from .locked import LockedTableStore
 from .mysql_hosts import nodes_of
+from .mysql_lone import is_done, send
 from .refusals import is_deadlocked
-from .rows import COLUMNS, SETTLED
+from .rows import COLUMNS, SETTLED, row_of
 from .schema import KEPT, MYSQL_SLOT, WAITING, job
 from .statements import Waiting, waiting
 from .watch import Questions, Session
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
+    from gearbridge.records import Put
+
+    from .base import Abilities
     from .bulk import Statement
     from .mysql_hosts import Nodes
     from .rows import Row, Settlement
@@ -82,7 +85,7 @@ class MySQLStore(LockedTableStore):
     @property
     def abilities(self) -> Abilities:
         """Durable and transactional; payloads up to what max_allowed_packet leaves, known once open."""
-        return Abilities(durable=True, transactional=True, max_payload=self._max_payload, claimable=True)
+        return super().abilities._replace(max_payload=self._max_payload)
 
     waiting: ClassVar[Waiting] = waiting(IS_OF_FUNCTION)
     questions: ClassVar[Questions | None] = Questions(
@@ -142,6 +145,15 @@ class MySQLStore(LockedTableStore):
     def _insert_of(self, values: list[object], state: int) -> Statement:
         count = len(values) // len(COLUMNS)
         return _INSERT_HEAD + ", ".join([_ROW[state]] * count) + _INSERT_TAIL, values
+
+    def _send(self, raw: Any, put: Put) -> int | None:
+        if self._max_payload is None or len(put.job.payload) > self._max_payload:
+            return None
+        row = row_of(put.job, put.job.handle.decode())
+        return send(raw, _INSERT_HEAD + _ROW[WAITING if put.beyond else KEPT], row)
+
+    def _answered(self, raw: Any, *, wait: bool) -> bool | None:  # an answer is short, and comes whole
+        return is_done(raw)
 
     def _updates(self, attempts: dict[str, int]) -> Iterator[Statement]:
         for handle, count in attempts.items():

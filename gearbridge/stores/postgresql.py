@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from gearbridge.records import StoredJob
+    from gearbridge.records import Put, StoredJob
 
     from .base import Doorbell
     from .bulk import Statement
@@ -193,9 +193,20 @@ class PostgreSQLStore(LockedTableStore):
         pooled.detach()
         return pooled.dbapi_connection
 
+    def _send(self, raw: Any, put: Put) -> int | None:
+        return self._lone.begin(raw.pgconn, put, *self._beside())
+
+    def _answered(self, raw: Any, *, wait: bool) -> bool | None:
+        # A commit that a standby may not have is asked for again, and then its session is ended.
+        return self._lone.ended(raw.pgconn, wait=wait) and not self._unconfirmed.happened
+
+    def _beside(self) -> tuple[int, ...]:
+        """What LoneJobs is given beside the job."""
+        return ()
+
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         raw: Any = connection.connection.dbapi_connection
-        if not self._lone.write(raw.pgconn, group):
+        if not self._lone.write(raw.pgconn, group, *self._beside()):
             super()._write(connection, group)
         self._demand_confirmation()
 

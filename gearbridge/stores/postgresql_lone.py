@@ -7,13 +7,18 @@ prepared once for each connection. They do not look for a job that is there alre
 
 from __future__ import annotations
 
+import select
 from typing import TYPE_CHECKING, Any
 
-from .rows import COLUMNS
+from psycopg import OperationalError
+
+from .rows import COLUMNS, row_of
 from .schema import KEPT, WAITING, job
 
 if TYPE_CHECKING:
-    from .rows import Steps
+    from gearbridge.records import Put
+
+    from .rows import Row, Steps
 
 _PUT = {KEPT: b"gearbridge_put", WAITING: b"gearbridge_put_beyond"}
 _DROP = b"gearbridge_drop"
@@ -34,6 +39,7 @@ class LoneJobs:
 
     def __init__(self, owner: str = "0", only: str = "true") -> None:
         self._prepared: Any = None
+        self._written = False
         self._statements = {
             **{
                 name: f"INSERT INTO {job.name} ({_COLUMNS}, state, owner) VALUES ({_VALUES}, {state}, {owner})"
@@ -56,10 +62,48 @@ class LoneJobs:
             self._prepared = connection
         for state, puts in steps.inserts():
             (row,) = puts.values()
-            return _is_done(
-                connection.exec_prepared(_PUT[state], _values_of((*row, *last)), [*_FORMATS, *(0 for _ in last)])
-            )
+            return _is_done(connection.exec_prepared(*_put(state, row, last)))
         return _is_done(connection.exec_prepared(_DROP, _values_of((*steps.drops, *last))))
+
+    def begin(self, connection: Any, put: Put, *last: int) -> int | None:
+        """Send the job on its way; the socket that tells of the answer. None where the connection is not prepared."""
+        if self._prepared is not connection:
+            return None
+        row = row_of(put.job, put.job.handle.decode())
+        try:
+            connection.send_query_prepared(*_put(WAITING if put.beyond else KEPT, row, last))
+        except OperationalError:
+            return None
+        self._written = False
+        socket: int = connection.socket
+        return socket
+
+    def ended(self, connection: Any, *, wait: bool) -> bool | None:
+        """Whether the job is written that was sent on its way; None: the answer has not come, and is not waited for.
+
+        Raises psycopg's errors where the connection breaks.
+        """
+        if not wait:
+            return self._read(connection)
+        readable = select.poll()
+        readable.register(connection.socket, select.POLLIN)
+        while (outcome := self._read(connection)) is None:
+            readable.poll()  # not in libpq: psycopg would keep all other threads waiting meanwhile
+        return outcome
+
+    def _read(self, connection: Any) -> bool | None:
+        connection.consume_input()
+        while not connection.is_busy():
+            result = connection.get_result()
+            if result is None:
+                return self._written
+            self._written = _is_done(result)
+        return None
+
+
+def _put(state: int, row: Row, last: tuple[int, ...]) -> tuple[bytes, list[bytes], list[int]]:
+    """A statement's name, and what it is given."""
+    return _PUT[state], _values_of((*row, *last)), [*_FORMATS, *(0 for _ in last)]
 
 
 def _values_of(row: tuple[object, ...]) -> list[bytes]:

@@ -42,21 +42,21 @@ class Unconfirmed:
     """Notices commits whose wait for a standby was cancelled, on one connection at a time."""
 
     def __init__(self) -> None:
-        self._happened = False
+        self.happened = False  # since the last call of `taken`
 
     def listen(self, connection: Any) -> None:
         """Hear what PostgreSQL warns of on this connection of psycopg's; what was before is forgotten."""
-        self._happened = False
+        self.happened = False
         connection.add_notice_handler(self._noticed)
 
     def taken(self) -> bool:
-        """Whether there was one since the last call."""
-        happened, self._happened = self._happened, False
+        """Whether there was one; from now on there is none."""
+        happened, self.happened = self.happened, False
         return happened
 
     def _noticed(self, diagnostic: Any) -> None:
         if diagnostic.source_function == _WAIT:
-            self._happened = True
+            self.happened = True
 
 
 def demand_writable(connection: Connection) -> None:

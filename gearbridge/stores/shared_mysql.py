@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from gearbridge.records import Put
+
     from .bulk import Statement
     from .rows import Row
 
@@ -70,6 +72,10 @@ class SharedMySQLStore(SharedTableStore, MySQLStore):
 
     def _inserts(self, rows: list[Row], _state: int) -> Iterator[Statement]:
         return super()._inserts(rows, WAITING)
+
+    def begin_put(self, _put: Put) -> int | None:
+        """Never: a node's transactions are several statements."""
+        return None
 
     def _fence(self, connection: Connection) -> None:
         super()._fence(connection)

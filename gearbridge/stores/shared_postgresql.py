@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
+    from gearbridge.records import Put
+
     from .bulk import Statement
     from .node import Node
     from .rows import Row, Steps
@@ -62,10 +64,17 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
         super().__init__(url, node)
         self._lone = LoneJobs(_OWNER, f"{_ALONE.format(2)} = 1")
 
+    def begin_put(self, put: Put) -> int | None:
+        """Send a job on its way that has no unique key to be looked for."""
+        return None if put.job.unique_key else super().begin_put(put)
+
+    def _beside(self) -> tuple[int, ...]:
+        return (self._epoch,)
+
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         raw: Any = connection.connection.dbapi_connection
         keyed = any(row[2] for steps in group for _, rows in steps.inserts() for row in rows.values())
-        if keyed or not self._lone.write(raw.pgconn, group, self._epoch):
+        if keyed or not self._lone.write(raw.pgconn, group, *self._beside()):
             super()._write(connection, group)
         self._demand_confirmation()
 
