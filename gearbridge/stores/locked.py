@@ -34,5 +34,5 @@ class LockedTableStore(PromptTableStore):
         # The session that had it may be ours, and about to end.
         if not self._lock(connection, 1 if self._opened else 0):
             raise StoreInUse(IN_USE)
-        demand_no_nodes(connection)
         self._set_up(connection)
+        demand_no_nodes(connection)  # now: in a cluster only who has caught up sees all of them
