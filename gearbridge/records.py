@@ -124,6 +124,10 @@ class Failed(NamedTuple):
 Operation = Union[Put, Update, Drop, Release, Progress, Done, Retry, Failed]
 
 
+#: How many jobs of a function may wait, by priority; 0 is no limit.
+Limits = tuple[int, int, int]
+
+
 class WaitingJob(NamedTuple):
     """What a store knows of a job that waits in its table.
 

@@ -179,7 +179,10 @@ class AdminCommands:
         if len(limits) <= 1:
             limits = (limits or [0]) * 3
         # gearmand answers OK for an unknown function and forgets it; here the limit holds from then on.
-        self._queue.function(words[1]).limits = [*limits, 0][:3]
+        high, normal, low = [*limits, 0][:3]
+        self._queue.function(words[1]).limits = [high, normal, low]
+        if self._lifecycle.shared:
+            self._lifecycle.limits[words[1]] = (high, normal, low)
         return OK
 
     def _shutdown(self, words: Words) -> bytes:

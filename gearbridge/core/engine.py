@@ -24,6 +24,7 @@ from .claims import note_backlog, recount, rooms, take_in
 from .client_commands import ClientCommands
 from .lease import lose_lease
 from .lifecycle import JobLifecycle
+from .limits import know_limits
 from .peer import Peer
 from .questions import reply
 from .retiring import is_idle, retire
@@ -33,7 +34,7 @@ from .worker_commands import WorkerCommands
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, Operation, StoredJob, WaitingJob
+    from gearbridge.records import Backlog, ClaimedJob, Limits, Operation, StoredJob, WaitingJob
     from gearbridge.wire.parser import Packet
 
     from .client_commands import Handler
@@ -100,6 +101,15 @@ class Engine:
     def recount(self, backlog: Iterable[Backlog]) -> None:
         """Know anew what waits in a table that other nodes use too."""
         recount(self.lifecycle, backlog)
+
+    def take_limits(self) -> dict[bytes, Limits]:
+        """How many jobs may wait of the functions of which that was set here since the last call."""
+        taken, self.lifecycle.limits = self.lifecycle.limits, {}
+        return taken
+
+    def know_limits(self, limits: Mapping[bytes, Limits]) -> None:
+        """How many jobs may wait of each function, as the nodes agree on it by now."""
+        know_limits(self.lifecycle, limits)
 
     def lose_lease(self) -> None:
         """This node's lease is over: forget what it has claimed. `lifecycle.lease` tells that it is lost."""

@@ -24,7 +24,7 @@ from .replies import tell
 from .window import Window
 
 if TYPE_CHECKING:
-    from gearbridge.records import NodeStatus, WaitingJob
+    from gearbridge.records import Limits, NodeStatus, WaitingJob
 
     from .peer import Peer
     from .schedule import Schedule
@@ -46,6 +46,7 @@ class JobLifecycle:
             self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable, shared=settings.shared
         )
         self.lease = Lease()
+        self.limits: dict[bytes, Limits] = {}  # set here, and not known to the other nodes yet
         self.nodes: tuple[NodeStatus, ...] = ()  # that share the table, as far as it is known
         self.questions = Questions()
         self.journal = Journal()

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import StoreError, StoreFenced
@@ -19,9 +20,10 @@ from gearbridge.errors import StoreError, StoreFenced
 from .errands import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gearbridge.core.engine import Engine
+    from gearbridge.records import Backlog, Limits, NodeStatus
     from gearbridge.stores.base import SharedStore
 
     from .committer import Committer
@@ -157,15 +159,26 @@ class Membership:
         self._committer.forget_kept()
         self._store.rejoin()
 
+    def _look(
+        self, changed: Mapping[bytes, Limits]
+    ) -> tuple[list[Backlog], tuple[NodeStatus, ...], dict[bytes, Limits]]:
+        """In the committer's thread: what all nodes should see alike."""
+        if changed:
+            self._store.set_limits(changed)
+        return self._store.backlog(), tuple(self._store.nodes()), self._store.limits()
+
     async def _keep_counted(self) -> None:
         while True:
             begin = time.monotonic()
+            changed = self._engine.take_limits()
             try:
-                backlog, nodes = await ask(self._committer, lambda: (self._store.backlog(), tuple(self._store.nodes())))
+                backlog, nodes, limits = await ask(self._committer, partial(self._look, changed))
             except StoreError as error:
                 _log.debug("what waits cannot be counted now: %s", error)
+                self._engine.lifecycle.limits = {**changed, **self._engine.lifecycle.limits}  # the next time, then
             else:
                 self._engine.recount(backlog)
+                self._engine.know_limits(limits)
                 self._engine.lifecycle.nodes = nodes
                 self._flush()
             await asyncio.sleep(max(_COUNT, _COUNT_SPARES * (time.monotonic() - begin)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, NodeStatus, Operation, Put, StoredJob, WaitingJob
+    from gearbridge.records import Backlog, ClaimedJob, Limits, NodeStatus, Operation, Put, StoredJob, WaitingJob
 
 
 class Abilities(NamedTuple):
@@ -133,6 +133,12 @@ class SharedStore(WindowedStore, Protocol):
 
     def nodes(self) -> list[NodeStatus]:
         """All nodes, by name."""
+
+    def limits(self) -> dict[bytes, Limits]:
+        """How many jobs of a function may wait, where somebody has said so. They outlive the nodes."""
+
+    def set_limits(self, changed: Mapping[bytes, Limits]) -> None:
+        """Let all nodes know these; three zeros are no limit."""
 
 
 class Doorbell(Protocol):

@@ -148,6 +148,16 @@ node = Table(
     mariadb_engine="InnoDB",
 )
 
+limit = Table(
+    "gearbridge_limit",
+    metadata,
+    Column("slot", _text(64, "ascii"), primary_key=True, comment="SHA-256 of the function's name, in hex"),
+    Column("function", _text(_FUNCTION_LENGTH), nullable=False),
+    *(Column(name, BigInteger, nullable=False, comment="maxqueue; 0: no limit") for name in ("high", "normal", "low")),
+    mysql_engine="InnoDB",
+    mariadb_engine="InnoDB",
+)
+
 version = Table(
     "gearbridge_schema",
     metadata,

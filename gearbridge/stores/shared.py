@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from gearbridge.errors import StoreError, StoreFenced, StoreUnavailable
 from gearbridge.records import NodeStatus
 
+from . import limits
 from .heartbeat import FENCED
 from .joining import JoiningStore
 from .names import to_text
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
-    from gearbridge.records import ClaimedJob, StoredJob
+    from gearbridge.records import ClaimedJob, Limits, StoredJob
 
     from .base import Abilities
     from .bulk import Statement
@@ -95,6 +96,20 @@ class SharedTableStore(JoiningStore):
             with connection.begin():
                 rows = connection.execute(NODES, {"mine": self._epoch}).all()
         return [NodeStatus(name, bool(mine), float(lease), *rest) for name, mine, lease, *rest in rows]
+
+    def limits(self) -> dict[bytes, Limits]:
+        """How many jobs of each function may wait."""
+        with self._errors_told(), self._watched():
+            connection = self._connected()
+            with connection.begin():
+                return limits.read(connection)
+
+    def set_limits(self, changed: Mapping[bytes, Limits]) -> None:
+        """Let all nodes know these."""
+        with self._errors_told(), self._watched():
+            connection = self._connected()
+            with self._transaction(connection):
+                limits.write(connection, changed)
 
     # Inside.
 

@@ -31,7 +31,9 @@ FROM unnest('{
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{server}'
-FROM unnest('{gearbridge_job, gearbridge_job_id_seq, gearbridge_node, gearbridge_node_epoch_seq, gearbridge_schema}'::text[]) AS one
+FROM unnest('{
+    gearbridge_job, gearbridge_job_id_seq, gearbridge_node, gearbridge_node_epoch_seq, gearbridge_limit, gearbridge_schema
+}'::text[]) AS one
 $function$;
 
 COMMENT ON FUNCTION gearbridge._right_of() IS

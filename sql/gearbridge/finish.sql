@@ -5,6 +5,7 @@ BEGIN
         PERFORM pg_catalog.pg_extension_config_dump('gearbridge.role_right', '');
         PERFORM pg_catalog.pg_extension_config_dump('gearbridge.gearbridge_job', '');
         PERFORM pg_catalog.pg_extension_config_dump('gearbridge.gearbridge_job_id_seq', '');
+        PERFORM pg_catalog.pg_extension_config_dump('gearbridge.gearbridge_limit', '');
         -- A restored job may have an owner still, whose epoch must not be given to a node of the present.
         PERFORM pg_catalog.pg_extension_config_dump('gearbridge.gearbridge_node_epoch_seq', '');
     END IF;

@@ -12,6 +12,7 @@ ELSIF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_cata
     ALTER EXTENSION gearbridge ADD SEQUENCE gearbridge.gearbridge_job_id_seq;
     ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_node;
     ALTER EXTENSION gearbridge ADD SEQUENCE gearbridge.gearbridge_node_epoch_seq;
+    ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_limit;
     ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_schema;
 END IF;
 -- A bridge gives a job its handle as unique key, and several databases may have bridges to one job server: so handles are
@@ -24,4 +25,5 @@ $tables$;
 
 COMMENT ON TABLE gearbridge.gearbridge_job IS 'Every background job that is not finished: the view gman_jobs shows it to people.';
 COMMENT ON TABLE gearbridge.gearbridge_node IS 'The job servers that share the job table, each with its lease.';
+COMMENT ON TABLE gearbridge.gearbridge_limit IS 'How many jobs of a function may wait, for all of these job servers.';
 COMMENT ON TABLE gearbridge.gearbridge_schema IS 'Which version these tables are.';

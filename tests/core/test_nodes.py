@@ -230,6 +230,26 @@ def test_totals_are_those_of_the_table(nodes: list[Node]) -> None:
         assert functions.completed == (1 if node is b else 0)
 
 
+def test_a_limit_that_one_node_is_told_holds_on_all(nodes: list[Node]) -> None:
+    a, b = nodes
+    a.talk.connect().line("maxqueue f 2")
+    b.talk.connect().line("maxqueue g 9")
+    table = a.talk.engine.take_limits()
+    assert table == {b"f": (2, 2, 2)}
+    b.talk.engine.know_limits(table)  # its own is not in the table yet
+    for _ in range(2):
+        a.submit()
+    b.count()
+    assert b.client.ask("SUBMIT_JOB_BG", "f", "", "x") == [("ERROR", "QUEUE_ERROR", "Job queue is full")]
+    table |= b.talk.engine.take_limits()
+    for node in nodes:
+        node.talk.engine.know_limits(table)
+        assert [node.talk.engine.queue.function(name).limits for name in (b"f", b"g")] == [[2, 2, 2], [9, 9, 9]]
+    del table[b"f"]
+    b.talk.engine.know_limits(table)
+    b.submit()
+
+
 def test_after_the_lease_nothing_is_given_out_and_no_end_is_told(nodes: list[Node]) -> None:
     a, b = nodes
     a.talk.engine.renew_lease(100.0)

@@ -113,6 +113,9 @@ def test_unique_keys_cancel_and_nodes_are_the_same_from_everywhere(pair: Pair) -
         assert b.admin(f"cancel job {first}") == ["OK"]
         wait_until(lambda: client.ask("GET_STATUS", first)[2] == "0")
         assert other.ask("SUBMIT_JOB_BG", "f", "u", "3")[1] != first
+        assert b.admin("maxqueue f 1") == ["OK"]
+        full = ("ERROR", "QUEUE_ERROR", "Job queue is full")
+        wait_until(lambda: client.ask("SUBMIT_JOB_BG", "f", "", "4") == full, what="the other node to know the limit")
     for server in (a, b):
         wait_until(lambda server=server: len(server.admin("nodes")) == 2)  # type: ignore[misc]
         rows = sorted(line.split("\t") for line in server.admin("nodes"))

@@ -97,6 +97,17 @@ def test_a_claim_brings_the_whole_job_and_those_due_soon(place: Place) -> None:
         assert list(b.replay()) == []
 
 
+def test_limits_are_the_same_for_all_nodes_and_outlive_them(place: Place) -> None:
+    strange = b"a\xff\\'" * 100
+    with nodes(place, "a", "b") as (a, b):
+        a.set_limits({b"f": (1, 2, 3), strange: (0, 5_000_000_000, 0)})
+        assert b.limits() == {b"f": (1, 2, 3), strange: (0, 5_000_000_000, 0)}
+        b.set_limits({strange: (0, 0, 0), b"g": (4, 4, 4)})
+        a.set_limits({b"f": (7, 0, 0)})
+    with nodes(place, "c") as (c,):
+        assert c.limits() == {b"f": (7, 0, 0), b"g": (4, 4, 4)}
+
+
 def test_many_nodes_at_once_get_each_job_once(place: Place) -> None:
     with nodes(place, "a", "b", "c") as stores:
         stores[0].apply([beyond(f"H:{number}", function=b"fg"[number % 2 :][:1]) for number in range(3000)])

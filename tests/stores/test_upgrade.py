@@ -46,7 +46,7 @@ def tables(connection: Connection, schema: str | None) -> object:
             str(look.get_pk_constraint(name, schema)),
             sorted(str(constraint) for constraint in look.get_unique_constraints(name, schema)),
         )
-        for name in ("gearbridge_job", "gearbridge_node", "gearbridge_schema")
+        for name in ("gearbridge_job", "gearbridge_node", "gearbridge_limit", "gearbridge_schema")
         if look.has_table(name, schema)
     }
 
