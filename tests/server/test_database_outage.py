@@ -18,7 +18,7 @@ from tests.fixtures.postgres import kill_postgres
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
-from .load import check_all_there, work_all
+from .load import check_all_there, work_all, work_off
 from .outage import Mortal, outage_under_load
 from .wire_client import WireClient
 
@@ -99,7 +99,7 @@ def test_kill_minus_9_of_the_database_under_load(database: Database, tmp_path: P
         server.start()
         lines = server.admin("show jobs")
         assert [line.split("\t")[0] for line in lines] == [line.split("\t")[0] for line in before]
-        check_all_there(lines, work_all(server.port, len(lines)), expected)
+        check_all_there(work_off(server), expected)
 
 
 def test_submitters_are_refused_when_their_patience_ends_and_ends_are_written_later(

@@ -12,7 +12,7 @@ from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
-from .load import check_all_there, kill_under_load, work_all
+from .load import check_all_there, kill_under_load, work_all, work_off
 from .wire_client import WireClient
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def durable_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[G
 def test_kill_minus_9_loses_no_acknowledged_job(durable_server: GearbridgeServer) -> None:
     server = durable_server
     expected = kill_under_load(server, KILLS, 20261123)
-    lines = server.admin("show jobs")
-    check_all_there(lines, work_all(server.port, len(lines)), expected)
+    check_all_there(work_off(server), expected)
     assert server.admin("status")[0].startswith("f\t0\t0\t")
 
 
