@@ -5,8 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy import update
+
+from gearbridge.records import Put, StoredJob
 from gearbridge.stores.node import Node
 from gearbridge.stores.registry import shared_store_for
+from gearbridge.stores.schema import node as node_table
+from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,3 +40,25 @@ def nodes(place: Place, *names: str, lease: float = LONG) -> Iterator[list[Share
     finally:
         for store in stores:
             store.close()
+
+
+def beyond(handle: str, key: bytes = b"", function: bytes = b"f", due: int = 0) -> Put:
+    return Put(StoredJob(handle.encode(), function, b"\0\xff", key, 1, due), beyond=True)
+
+
+def beats_until_alone(store: SharedStore) -> list[str]:
+    """Beat until another node's lease is over, and tell whose were."""
+    gone: list[str] = []
+
+    def is_gone() -> bool:
+        gone.extend(store.beat(0, 0))
+        return bool(gone)
+
+    wait_until(is_gone, what="the end of another node's lease")
+    return gone
+
+
+def end_lease(place: Place, name: str) -> None:
+    """What time does, at once."""
+    with place.connect() as connection:
+        connection.execute(update(node_table).where(node_table.c.name == name).values(lease_until=1))
