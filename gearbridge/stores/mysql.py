@@ -22,7 +22,7 @@ from .locked import LockedTableStore
 from .mysql_hosts import nodes_of
 from .mysql_lone import is_done, send
 from .refusals import is_deadlocked
-from .rows import COLUMNS, SETTLED, row_of
+from .rows import COLUMNS, SETTLED
 from .schema import KEPT, MYSQL_SLOT, WAITING, job
 from .statements import Waiting, waiting
 from .watch import Questions, Session
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import URL
-
-    from gearbridge.records import Put
 
     from .base import Abilities
     from .bulk import Statement
@@ -146,11 +144,10 @@ class MySQLStore(LockedTableStore):
         count = len(values) // len(COLUMNS)
         return _INSERT_HEAD + ", ".join([_ROW[state]] * count) + _INSERT_TAIL, values
 
-    def _send(self, raw: Any, put: Put) -> int | None:
-        if self._max_payload is None or len(put.job.payload) > self._max_payload:
+    def _send(self, raw: Any, state: int, row: Row) -> int | None:
+        if self._max_payload is None or len(row[4]) > self._max_payload:
             return None
-        row = row_of(put.job, put.job.handle.decode())
-        return send(raw, _INSERT_HEAD + _ROW[WAITING if put.beyond else KEPT], row)
+        return send(raw, _INSERT_HEAD + _ROW[state], row)
 
     def _answered(self, raw: Any, *, wait: bool) -> bool | None:  # an answer is short, and comes whole
         return is_done(raw)

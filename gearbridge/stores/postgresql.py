@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from gearbridge.records import Put, StoredJob
+    from gearbridge.records import StoredJob
 
     from .base import Doorbell
     from .bulk import Statement
@@ -193,8 +193,8 @@ class PostgreSQLStore(LockedTableStore):
         pooled.detach()
         return pooled.dbapi_connection
 
-    def _send(self, raw: Any, put: Put) -> int | None:
-        return self._lone.begin(raw.pgconn, put, *self._beside())
+    def _send(self, raw: Any, state: int, row: Row) -> int | None:
+        return self._lone.begin(raw.pgconn, state, row, *self._beside())
 
     def _answered(self, raw: Any, *, wait: bool) -> bool | None:
         # A commit that a standby may not have is asked for again, and then its session is ended.

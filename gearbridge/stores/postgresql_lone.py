@@ -10,14 +10,10 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any
 
-from psycopg import OperationalError
-
-from .rows import COLUMNS, row_of
+from .rows import COLUMNS
 from .schema import KEPT, WAITING, job
 
 if TYPE_CHECKING:
-    from gearbridge.records import Put
-
     from .rows import Row, Steps
 
 _PUT = {KEPT: b"gearbridge_put", WAITING: b"gearbridge_put_beyond"}
@@ -65,15 +61,11 @@ class LoneJobs:
             return _is_done(connection.exec_prepared(*_put(state, row, last)))
         return _is_done(connection.exec_prepared(_DROP, _values_of((*steps.drops, *last))))
 
-    def begin(self, connection: Any, put: Put, *last: int) -> int | None:
-        """Send the job on its way; the socket that tells of the answer. None where the connection is not prepared."""
+    def begin(self, connection: Any, state: int, row: Row, *last: int) -> int | None:
+        """Send a row in this state on its way; the socket that tells of the answer. None: nothing is prepared on it."""
         if self._prepared is not connection:
             return None
-        row = row_of(put.job, put.job.handle.decode())
-        try:
-            connection.send_query_prepared(*_put(WAITING if put.beyond else KEPT, row, last))
-        except OperationalError:
-            return None
+        connection.send_query_prepared(*_put(state, row, last))
         self._written = False
         socket: int = connection.socket
         return socket

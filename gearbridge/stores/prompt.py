@@ -6,11 +6,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from .bulk import BulkTableStore
+from .rows import row_of
+from .schema import KEPT, WAITING
 
 if TYPE_CHECKING:
     from gearbridge.records import Put
 
     from .base import Abilities
+    from .rows import Row
 
 #: Bytes of a payload that a socket takes at once, whatever else its buffer is for.
 _MAX_PAYLOAD = 16_384
@@ -25,8 +28,8 @@ class PromptTableStore(BulkTableStore):
         return super().abilities._replace(prompt=True)
 
     @abstractmethod
-    def _send(self, raw: Any, put: Put) -> int | None:
-        """Send the job over the driver's connection, and return its socket; None where that cannot be done now."""
+    def _send(self, raw: Any, state: int, row: Row) -> int | None:
+        """Send a row in this state over the driver's connection, and return its socket; None: not this one, not now."""
 
     @abstractmethod
     def _answered(self, raw: Any, *, wait: bool) -> bool | None:
@@ -35,7 +38,14 @@ class PromptTableStore(BulkTableStore):
     def begin_put(self, put: Put) -> int | None:
         """Send a job on its way, if it is small enough to be sent whole."""
         raw = self._at_hand()
-        return None if raw is None or len(put.job.payload) > _MAX_PAYLOAD else self._send(raw, put)
+        if raw is None or len(put.job.payload) > _MAX_PAYLOAD:
+            return None
+        try:
+            return self._send(raw, WAITING if put.beyond else KEPT, row_of(put.job, put.job.handle.decode()))
+        except Exception as error:
+            if not self._is_driver_error(error):
+                raise
+            return None
 
     def put_ended(self) -> bool | None:
         """Whether it is written, as far as the database has told."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -87,6 +89,19 @@ def test_a_connection_that_broke_is_left_to_apply(prompt: PromptStore, place: Pl
     prompt.apply([put(b"H:1")])
     assert handles_in(place) == {"H:1"}
     assert ended(prompt, prompt.begin_put(put(b"H:2")))
+
+
+def test_a_connection_that_does_not_even_send_is_left_to_apply(prompt: PromptStore, place: Place) -> None:
+    raw = prompt._connection.connection.dbapi_connection  # type: ignore[attr-defined]
+    descriptor = prompt._session(raw).descriptor  # type: ignore[attr-defined]
+    with socket.socket(fileno=os.dup(descriptor)) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
+    begun = prompt.begin_put(put(b"H:1"))
+    assert begun is None or not ended(prompt, begun)
+    with pytest.raises(StoreUnavailable):
+        prompt.apply([put(b"H:1")])
+    prompt.apply([put(b"H:1")])
+    assert handles_in(place) == {"H:1"}
 
 
 def test_an_answer_that_takes_long_can_be_waited_for(prompt: PromptStore, place: Place) -> None:
