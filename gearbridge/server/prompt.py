@@ -55,7 +55,11 @@ class PromptPuts:
         put = group[0]
         if len(group) != 1 or not isinstance(put, Put) or not self._committer.is_idle:
             return False
-        descriptor = self._store.begin_put(put)
+        try:
+            descriptor = self._store.begin_put(put)
+        except Exception:
+            _log.exception("the store failed in an unexpected way")
+            return False
         if descriptor is None:
             return False
         self._group, self._descriptor, self._since = group, descriptor, time.monotonic()

@@ -45,6 +45,8 @@ class SlowStore:
 
     def begin_put(self, _put: Put) -> int | None:
         self._note("begin")
+        if isinstance(self.outcome, OSError):
+            raise self.outcome
         return self.ours.fileno()
 
     def put_ended(self) -> bool | None:
@@ -134,6 +136,16 @@ def test_not_while_the_thread_has_something_to_do_and_not_for_other_groups() -> 
             assert shell.prompt.begin(ONE)
             shell.store.answer()
             await shell.logged("ended")
+
+    asyncio.run(run())
+
+
+def test_one_whose_sending_fails_in_an_unforeseen_way_is_left_to_the_thread() -> None:
+    async def run() -> None:
+        async with a_shell() as shell:
+            shell.store.outcome = OSError("unforeseen")
+            assert not shell.prompt.begin(ONE)
+            assert shell.committer.is_idle
 
     asyncio.run(run())
 
