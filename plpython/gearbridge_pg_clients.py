@@ -8,6 +8,8 @@ Rules of this file:
    holds from the next statement on, in open sessions too.
 2. Which servers may be reached is what the table gearbridge.allowed_servers says. Parameters, which anybody may set,
    only choose among them.
+3. What gman_servers_set() has chosen is the session's as a setting is: DISCARD ALL and RESET ALL end it, for the next
+   client of a pool, and ROLLBACK takes it back. So a setting names the choice that holds.
 
 It runs inside PostgreSQL, beside gearbridge_pg.py: Python 3.9 and later, standard library only.
 """
@@ -15,10 +17,12 @@ It runs inside PostgreSQL, beside gearbridge_pg.py: Python 3.9 and later, standa
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 import plpy
 
 if TYPE_CHECKING:  # inside PostgreSQL the package is not named gearbridge, so there the names must be relative
+    from collections.abc import Mapping
     from typing import Any
 
     from gearbridge_pg_errors import SqlError, sql_error
@@ -39,72 +43,77 @@ _OWN, _PUBLIC, _ALL = "0", "2", "3"  # how near a row of gearbridge.my_servers i
 _CALLER = """
     SELECT current_user::pg_catalog.text AS role,
         pg_catalog.current_setting('pggearman.default_servers', true) AS setting,
+        pg_catalog.current_setting('gearbridge.servers_set', true) AS choice,
         (SELECT pg_catalog.string_agg(nearness || servers, '\n' ORDER BY nearness, servers) FROM gearbridge.my_servers)
         AS allowed
 """
 _NAME = plpy.prepare(
     "SELECT current_user::pg_catalog.text AS role, pg_catalog.statement_timestamp()::pg_catalog.text AS statement,"
-    " pg_catalog.current_setting('gearbridge.traceparent', true) AS traceparent"
+    " pg_catalog.current_setting('gearbridge.traceparent', true) AS traceparent,"
+    " pg_catalog.current_setting('gearbridge.servers_set', true) AS choice"
 )
 _ASKER = plpy.prepare(_CALLER)
-_SUBMITTER = plpy.prepare(_CALLER + ", gearbridge.may_submit($1, current_user) AS may", ["text"])
-_ROLE_EXISTS = plpy.prepare(
-    "SELECT $1 OPERATOR(pg_catalog.=) 'public'"
-    " OR pg_catalog.to_regrole(pg_catalog.quote_ident($1)) IS NOT NULL AS there",
-    ["text"],
-)
-_ALLOW = plpy.prepare(
-    "INSERT INTO gearbridge.allowed_servers AS old (role, servers) VALUES ($1, $2)"
-    " ON CONFLICT (role) DO UPDATE SET servers = excluded.servers",
-    ["name", "text"],
-)
+_SUBMITTER = plpy.prepare(_CALLER + ", gearbridge._may_submit($1, current_user) AS may", ["text"])
+_CHOOSE = plpy.prepare("SELECT pg_catalog.set_config('gearbridge.servers_set', $1, false)", ["text"])
+_ALLOW = plpy.prepare("SELECT gearbridge._allow_servers($1, $2)", ["text", "name"])
 
 
-class Caller(NamedTuple):
+class LocalPeer(NamedTuple):
     """The current role and what is said about it."""
 
     role: str
     setting: str | None  # pggearman.default_servers
     allowed: str | None  # lines of gearbridge.my_servers, the nearest first: one digit, then a list of servers
+    choice: str | None  # gearbridge.servers_set: which of `_choices` holds
 
 
-_set: SessionClient | None = None  # by gman_servers_set
-_of_function: dict[str, SessionClient] = {}  # of functions that have servers of their own
+class Choice(NamedTuple):
+    """What gman_servers_set has chosen: for all functions, and for those that have servers of their own."""
+
+    general: SessionClient | None = None
+    of_function: Mapping[str, SessionClient] = {}
+
+
+_CHOICES = 8  # earlier ones that are remembered, for transactions and savepoints that are rolled back
+
+_choices: dict[str, Choice] = {}  # by what the setting says
 _default: SessionClient | None = None
-_default_caller: Caller | None = None  # whose `_default` it is
-_permitted: dict[SessionClient, Caller] = {}  # what was found good last
-_last: tuple[str, str, str] | None = None  # role, statement and function of the call before
+_default_caller: LocalPeer | None = None  # whose `_default` it is
+_permitted: dict[SessionClient, LocalPeer] = {}  # what was found good last
+_last: tuple[str, str, str, str | None] | None = None  # role, statement, function and choice of the call before
 _last_client: SessionClient | None = None  # which it was given
 
 
 def set_servers(servers: str, function: str | None) -> None:
     """Use these servers from now on, for one function or the others; the connections to the old ones are closed."""
-    global _set, _last  # noqa: PLW0603  a session has one client, and this module is the session's
-    _last = None
     if function == "":
         raise SqlError("22023", "a function name cannot be empty")
     client = _client(servers)
-    _demand_allowed(client, _asker())
-    old = _set if function is None else _of_function.get(function)
-    _close(old)
+    caller = _asker()
+    _demand_allowed(client, caller)
+    before = _chosen(caller)
+    _close(before.general if function is None else before.of_function.get(function))
     if function is None:
-        _set = client
+        choice = before._replace(general=client)
     else:
-        _of_function[function] = client
+        choice = before._replace(of_function={**before.of_function, function: client})
+    name = str(uuid4())
+    plpy.execute(_CHOOSE, [name])
+    _choices[name] = choice
+    for old in list(_choices)[:-_CHOICES]:
+        del _choices[old]
 
 
 def allow(servers: str, role: str) -> None:
     """Write down which servers a role may reach."""
-    if not plpy.execute(_ROLE_EXISTS, [role])[0]["there"]:
-        raise SqlError("42704", f'role "{role}" does not exist')
-    plpy.execute(_ALLOW, [role, ANY if servers.strip() == ANY else ",".join(_client(servers).servers)])
+    plpy.execute(_ALLOW, [ANY if servers.strip() == ANY else ",".join(_client(servers).servers), role])
 
 
 def for_function(function: str) -> SessionClient:
     """Return the client for jobs of a function. Raises 42501 where the role may not submit them."""
     global _last, _last_client  # noqa: PLW0603  as above
     name = plpy.execute(_NAME)[0]
-    asked = (name["role"], name["statement"], function)
+    asked = (name["role"], name["statement"], function, name["choice"])
     if _last_client is None or asked != _last:
         _last_client = _for_submitter(function)
         _last = asked
@@ -122,37 +131,51 @@ def _for_submitter(function: str) -> SessionClient:
             None,
             "An administrator may grant it, see gearbridge.grant_submit().",
         )
-    return _checked(_of_function.get(function) or _set, caller)
+    choice = _chosen(caller)
+    return _checked(choice.of_function.get(function) or choice.general, caller)
 
 
 def for_questions() -> SessionClient:
     """Return the client that questions go to, whatever function they are about."""
-    return _checked(_set, _asker())
+    caller = _asker()
+    return _checked(_chosen(caller).general, caller)
 
 
 def all_clients() -> list[SessionClient]:
     """Return the session's client and those of single functions. Raises 55000 where there is none."""
     caller = _asker()
-    clients = [_checked(client, caller) for client in _of_function.values()]
-    if clients and _set is None and not _default_servers(caller):
+    choice = _chosen(caller)
+    clients = [_checked(client, caller) for client in choice.of_function.values()]
+    if clients and choice.general is None and not _default_servers(caller):
         return clients
-    return [_checked(_set, caller), *clients]
+    return [_checked(choice.general, caller), *clients]
 
 
 def servers() -> str | None:
     """Return the servers of this session as `set_servers` takes them; None where there are none."""
-    return ",".join(_set.servers) if _set else _default_servers(_asker())
+    caller = _asker()
+    general = _chosen(caller).general
+    return ",".join(general.servers) if general else _default_servers(caller)
 
 
-def _asker() -> Caller:
+def _chosen(caller: LocalPeer) -> Choice:
+    if not caller.choice:
+        for choice in _choices.values():
+            for client in (choice.general, *choice.of_function.values()):
+                _close(client)
+        _choices.clear()
+    return _choices.get(caller.choice or "", Choice())
+
+
+def _asker() -> LocalPeer:
     return _read(plpy.execute(_ASKER)[0])
 
 
-def _read(row: Any) -> Caller:
-    return Caller(row["role"], row["setting"], row["allowed"])
+def _read(row: Any) -> LocalPeer:
+    return LocalPeer(row["role"], row["setting"], row["allowed"], row["choice"] or None)
 
 
-def _checked(client: SessionClient | None, caller: Caller) -> SessionClient:
+def _checked(client: SessionClient | None, caller: LocalPeer) -> SessionClient:
     if client is None:
         client = _default_client(caller)
     if _permitted.get(client) != caller:
@@ -160,7 +183,7 @@ def _checked(client: SessionClient | None, caller: Caller) -> SessionClient:
     return client
 
 
-def _default_client(caller: Caller) -> SessionClient:
+def _default_client(caller: LocalPeer) -> SessionClient:
     global _default, _default_caller  # noqa: PLW0603  a session has one client, and this module is the session's
     if _default is None or _default_caller != caller:
         servers = _default_servers(caller)
@@ -175,7 +198,7 @@ def _default_client(caller: Caller) -> SessionClient:
     return _default
 
 
-def _default_servers(caller: Caller) -> str | None:
+def _default_servers(caller: LocalPeer) -> str | None:
     """Those of the setting, or else of the row that is nearest to the role."""
     if caller.setting:
         return caller.setting
@@ -185,7 +208,7 @@ def _default_servers(caller: Caller) -> str | None:
     return next((servers for nearness, servers in lines if nearness in near and servers != ANY), None)
 
 
-def _demand_allowed(client: SessionClient, caller: Caller) -> None:
+def _demand_allowed(client: SessionClient, caller: LocalPeer) -> None:
     lists = [servers for _, servers in _lines(caller)]
     if ANY not in lists:
         allowed = {server for servers in lists for server in _client(servers).servers}
@@ -200,7 +223,7 @@ def _demand_allowed(client: SessionClient, caller: Caller) -> None:
     _permitted[client] = caller
 
 
-def _lines(caller: Caller) -> list[tuple[str, str]]:
+def _lines(caller: LocalPeer) -> list[tuple[str, str]]:
     return [(line[0], line[1:]) for line in (caller.allowed or "").splitlines()]
 
 

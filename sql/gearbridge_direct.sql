@@ -10,13 +10,16 @@
 --     SELECT gearbridge.grant_submit('application', 'mail_*');
 
 -- Group: the Python behind it
+\i gearbridge/begin.sql
 -- The client that Python programs use, embedded as it is; nothing needs to be installed into the server's Python.
 \i gearbridge_direct/_modules.sql
 \i gearbridge_direct/_load.sql
 
 -- Group: where the job servers are
 \i gearbridge_direct/allowed_servers.sql
+\i gearbridge_direct/_allow_servers.sql
 \i gearbridge_direct/allow_servers.sql
+\i gearbridge_direct/_forbid_servers.sql
 \i gearbridge_direct/forbid_servers.sql
 \i gearbridge_direct/gman_servers_set.sql
 \i gearbridge_direct/gman_servers.sql

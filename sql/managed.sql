@@ -6,3 +6,6 @@
 \i managed/gman_do_background.sql
 \i managed/gman_do_high_background.sql
 \i managed/gman_do_low_background.sql
+
+-- Group: at the end
+\i gearbridge/own.sql

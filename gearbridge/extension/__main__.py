@@ -10,8 +10,7 @@ import click
 from ..errors import ConfigurationError
 from .assemble import EXTENSIONS
 from .build import assembled, build
-from .lint import lint
-from .reference import reference
+from .parser import postgresql_parser
 from .sources import read_source
 
 
@@ -31,7 +30,7 @@ def main() -> None:
 def build_command(output: Path) -> None:
     """Write the control files and the scripts of both extensions.
 
-    Copy them into SHAREDIR/extension of a PostgreSQL server (pg_config --sharedir tells where that is), then run
+    Copy them into SHAREDIR/extension of a PostgreSQL server (pg_config --sharedir prints it), then run
     CREATE EXTENSION gearbridge_direct CASCADE there.
 
     \b
@@ -44,8 +43,12 @@ def build_command(output: Path) -> None:
 
 @main.command("lint")
 def lint_command() -> None:
-    """Check every function: volatility, parallel safety, search_path, comment, and who may execute it."""
-    found = [complaint for extension in EXTENSIONS for complaint in lint(_script(extension))]
+    """Check every function and the scripts: volatility, search_path, comments, schemas of names, who may execute it."""
+    postgresql_parser()
+    from .lint import lint  # noqa: PLC0415  `build` needs no parser
+    from .lint_script import lint_script  # noqa: PLC0415  as above
+
+    found = [fault for name in EXTENSIONS for look in (lint, lint_script) for fault in look(_script(name))]
     for complaint in found:
         click.echo(complaint, err=True)
     if found:
@@ -56,6 +59,9 @@ def lint_command() -> None:
 @main.command("reference")
 def reference_command() -> None:
     """Print the reference page of the SQL functions: docs/reference/sql.md."""
+    postgresql_parser()
+    from .reference import reference  # noqa: PLC0415  as above
+
     click.echo(reference(read_source), nl=False)
 
 

@@ -11,7 +11,8 @@ Rules of this file:
 1. What is embedded comes out as it went in. What PostgreSQL would change on the way is refused: `@extschema@` and the
    like, and anything but ASCII, because a database in LATIN1 takes the same script.
 2. `@version@` in SQL and control files is the version of the package, which is stated once, in gearbridge/version.py;
-   `@schema_version@` is that of the job table, `@wake_lock@` half of the lock that a sleeping claimer holds.
+   `@schema_version@` is that of the job table, `@wake_lock@` half of the lock that a sleeping claimer holds, `@oldest@`
+   the oldest PostgreSQL that will do.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from ..errors import ConfigurationError
-from ..stores.schema import SCHEMA_VERSION, WAKE_LOCK
+from ..stores.jobtable.schema import SCHEMA_VERSION, WAKE_LOCK
+from .installation import OLDEST
 from .tables import tables_script
 
 #: Gives the text of a source by its name in the repository.
@@ -86,13 +88,14 @@ def expand(name: str, version: str, read: Read) -> str:
 
 
 def _filled_in(line: str, version: str) -> str:
-    for name, value in (("version", version), ("schema_version", SCHEMA_VERSION), ("wake_lock", WAKE_LOCK)):
+    values = {"version": version, "schema_version": SCHEMA_VERSION, "wake_lock": WAKE_LOCK, "oldest": OLDEST}
+    for name, value in values.items():
         line = line.replace(f"@{name}@", str(value))
     return line
 
 
 def embedded_modules(name: str, read: Read) -> dict[str, str]:
-    """Which files an SQL source embeds: module name to source name, in order."""
+    """Return the files that an SQL source embeds: module name to source name, in order."""
     lines = [_arguments(line) for line in read(name).splitlines() if line.startswith("\\embed")]
     return {arguments[0]: arguments[1] for arguments in lines}
 

@@ -33,7 +33,7 @@ _STOP_SECONDS = 30.0
 
 
 class _Identity(TypedDict, total=False):
-    """Arguments for subprocess that say who runs it; empty for ourselves."""
+    """Arguments for subprocess that set the user; empty for our own."""
 
     user: int
     group: int
@@ -104,10 +104,14 @@ class TemporaryCluster:
         if self.folder != Path():
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def restart(self) -> None:
-        """Stop and start the server on the same port, with the same data."""
+    def halt(self) -> None:
+        """Stop the server; `restart` starts it again."""
         if self._process is not None:
             _stop(self._process)
+
+    def restart(self) -> None:
+        """Stop and start the server on the same port, with the same data."""
+        self.halt()
         self._process = self._spawn()
         if not self._ready(self._process):
             raise ConfigurationError(self._complaint("PostgreSQL did not start again"))
@@ -160,7 +164,7 @@ class TemporaryCluster:
             )
 
     def _ready(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until the server says in its pid file that it is ready; False where it ended instead."""
+        """Wait until the server's pid file has the status "ready"; return False where the server ended instead."""
         status = self.folder / "data" / "postmaster.pid"
         deadline = time.monotonic() + _START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:

@@ -34,7 +34,7 @@ COMMON, DIRECT = EXTENSIONS
 def install(url: str, report: Report, *, direct: bool = True) -> None:
     """Install or upgrade the extensions in the database at `url`; without `direct`, only the one without PL/Python.
 
-    Raises ConfigurationError, which says what to do, where that is not possible.
+    Raises ConfigurationError, with a remedy, where that is not possible.
     """
     extensions = EXTENSIONS if direct else (COMMON,)
     with database.connect(url) as db:
@@ -190,7 +190,10 @@ def _create(db: database.Connection, extension: str, report: Report) -> None:
     installed = database.installed_version(db, extension)
     name = sql.Identifier(extension)
     if installed is None:
-        _run(db, sql.SQL("CREATE EXTENSION {} CASCADE").format(name))
+        schema = database.default_schema(db)
+        if schema is None:
+            raise ConfigurationError("search_path names no schema that there is, so nothing says where gman_* belong")
+        _run(db, sql.SQL("CREATE EXTENSION {} SCHEMA {} CASCADE").format(name, sql.Identifier(schema)))
         report(f"extension {extension} {__version__} created")
     elif installed == __version__:
         report(f"extension {extension} {__version__} is there already")

@@ -32,7 +32,7 @@ _SEARCHED = (
 
 
 class Installation(NamedTuple):
-    """Where one PostgreSQL keeps its parts, as its own pg_config tells."""
+    """The directories of one PostgreSQL installation, as its pg_config reports them."""
 
     major: int
     bin: Path

@@ -1,12 +1,12 @@
 """What we demand of every SQL function, checked with PostgreSQL's own parser. It reads scripts and runs none.
 
 The rules:
-1. Volatility and parallel safety are declared, so that nobody gets the default by forgetting.
+1. Volatility and parallel safety are declared, so that the default is never taken by an omission.
 2. search_path is pinned to `pg_catalog, pg_temp`: what the caller has in his path is never called. A body whose names
    are resolved when it is created (RETURN, BEGIN ATOMIC) needs that only as SECURITY DEFINER, for what it calls.
 3. There is a COMMENT ON with an example, and a word on what ROLLBACK does: help is in the database itself.
-4. The script says who may execute it: EXECUTE is revoked from PUBLIC, or granted to it deliberately. PL/Python is never
-   for PUBLIC.
+4. The script decides the right to execute it: EXECUTE is revoked from PUBLIC, or granted to it deliberately. PL/Python
+   is never for PUBLIC.
 5. A SECURITY DEFINER function names nothing without its schema, in SQL as in the SQL inside its Python. Only a
    trigger's transition table has none.
 """
@@ -106,8 +106,7 @@ def _sql_of(function: SqlFunction) -> Iterator[str]:
         # The parser knows the types of PostgreSQL and no others, so a type of our own becomes text.
         parameters = (re.sub(r"\bgearbridge\.\w+", "text", one) for one in function.parameters)
         declared = f"CREATE FUNCTION f({', '.join(parameters)}) RETURNS {function.returns or 'void'}"
-        tree = json.loads(pglast.parser.parse_plpgsql_json(f"{declared} LANGUAGE plpgsql AS {_quoted(function.body)}"))
-        yield from _plpgsql_queries(tree)
+        yield from plpgsql_queries(f"{declared} LANGUAGE plpgsql AS {_quoted(function.body)}")
     elif function.language.startswith("plpython"):
         tree = python.parse("def body():\n" + textwrap.indent(function.body, "    "))
         for call in python.walk(tree):
@@ -115,6 +114,11 @@ def _sql_of(function: SqlFunction) -> Iterator[str]:
                 query = call.args[0]
                 if isinstance(query, python.Constant) and isinstance(query.value, str):
                     yield query.value
+
+
+def plpgsql_queries(function: str) -> Iterator[str]:
+    """Each SQL statement or expression in the body of a PL/pgSQL function, given as its CREATE FUNCTION."""
+    return _plpgsql_queries(json.loads(pglast.parser.parse_plpgsql_json(function)))
 
 
 def _quoted(body: str) -> str:

@@ -11,6 +11,9 @@ from .mysql import mysql_script
 from .sources import read_source
 from .tables import tables_script
 
+#: The schema of gman_* in a plain script. For an extension CREATE EXTENSION chooses it.
+_SCHEMA = "public"
+
 
 def plain_script() -> str:
     """Both extensions as a script for psql; a superuser runs it, and the server needs PL/Python."""
@@ -33,7 +36,7 @@ def innodb_memcached_script() -> str:
 
 
 def _transaction(manifest: str, command: str) -> str:
-    body = expand(f"sql/{manifest}.sql", __version__, read_source)
+    body = expand(f"sql/{manifest}.sql", __version__, read_source).replace("@extschema@", _SCHEMA)
     return f"{_head(command)}\\set ON_ERROR_STOP on\nBEGIN;\n\n{body}\nCOMMIT;\n"
 
 

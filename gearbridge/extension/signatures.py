@@ -30,7 +30,7 @@ _INPUT_MODES = (
 
 
 class Identity(NamedTuple):
-    """What tells one function from another: its name as written, and the types of what goes in."""
+    """The identity of a function: its name as written, and the types of its input arguments."""
 
     name: str
     types: tuple[str, ...]
@@ -40,11 +40,11 @@ class Identity(NamedTuple):
 
 
 class SqlFunction(NamedTuple):
-    """One CREATE FUNCTION, PROCEDURE or AGGREGATE with what the script says of it elsewhere.
+    """One CREATE FUNCTION, PROCEDURE or AGGREGATE with the script's other statements about it.
 
     `volatility` and `parallel` are None where they are not declared, `search_path` where it is not pinned, `comment`
-    where there is none. `public` tells whether everybody may execute it, None where the script does not say.
-    `bound` tells whether its names are resolved when it is created (RETURN, BEGIN ATOMIC); `body` is empty then.
+    where there is none. `public` is whether PUBLIC may execute it, None where the script does not decide it.
+    `bound` is whether its names are resolved when it is created (RETURN, BEGIN ATOMIC); `body` is empty then.
     An aggregate's `language` is AGGREGATE, and its `returns` is None: only its final function knows.
     """
 
@@ -65,7 +65,7 @@ class SqlFunction(NamedTuple):
 
 def parse_functions(script: str) -> list[SqlFunction]:
     """Read an extension's script; the functions come in its order. Raises pglast.Error where it is not SQL."""
-    statements: list[Any] = [raw.stmt for raw in pglast.parse_sql(_without_psql(script))]  # its fields may all be None
+    statements = parse_script(script)
     comments: dict[Identity, str] = {}
     public: dict[Identity, bool] = {}
     for statement in statements:
@@ -82,9 +82,13 @@ def parse_functions(script: str) -> list[SqlFunction]:
     return made
 
 
-def _without_psql(script: str) -> str:
+def parse_script(script: str, schema: str = "") -> list[Any]:
+    """Parse a script's statements, whose fields may all be None. `schema` is put for the extension's, with a dot.
+
+    Raises pglast.Error where it is not SQL.
+    """
     lines = ["" if line.startswith(("\\echo ", "\\set ")) else line for line in script.splitlines()]
-    return "\n".join(lines).replace("@extschema@", "public")
+    return [raw.stmt for raw in pglast.parse_sql("\n".join(lines).replace("@extschema@.", schema))]
 
 
 def _read(statement: Any, comments: dict[Identity, str], public: dict[Identity, bool]) -> SqlFunction:

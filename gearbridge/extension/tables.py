@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment
 
-from ..stores.schema import MYSQL_INDEXES, SCHEMA_VERSION, job, metadata, version
+from ..stores.jobtable.schema import MYSQL_INDEXES, SCHEMA_VERSION, complete, job, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +33,12 @@ def tables_script(database: str, schema: str | None = None) -> str:
 
 
 def _definitions(dialect: Dialect) -> Iterator[ExecutableDDLElement]:
-    for table in metadata.sorted_tables:
-        yield CreateTable(table)
+    tables = complete(dialect.name).sorted_tables
+    yield from map(CreateTable, tables)
     if dialect.name != "mysql":
         yield from (CreateIndex(index) for index in sorted(job.indexes, key=lambda index: str(index.name)))
     if dialect.supports_comments and not dialect.inline_comments:
-        yield from (
-            SetColumnComment(column) for table in metadata.sorted_tables for column in table.columns if column.comment
-        )
+        yield from (SetColumnComment(column) for table in tables for column in table.columns if column.comment)
 
 
 def _compiled(statement: ExecutableDDLElement, dialect: Dialect, schema: str | None) -> str:

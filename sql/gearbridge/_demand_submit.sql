@@ -4,7 +4,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF function IS NULL OR gearbridge.may_submit(function, role) THEN
+    IF function IS NULL OR EXISTS (SELECT FROM gearbridge._granted(function, role)) OR pg_has_role(role, gearbridge._owner(), 'USAGE') THEN
         RETURN true;
     END IF;
     RAISE insufficient_privilege USING

@@ -17,10 +17,17 @@ AS $function$
 #variable_conflict use_column
 DECLARE
     new_id CONSTANT bigint := pg_catalog.nextval('gearbridge.gearbridge_job_id_seq');
-    found_handle text := 'S:' || new_id;
+    new_handle CONSTANT text := gearbridge._handle(new_id, pg_catalog.gen_random_uuid());
+    found_handle text := new_handle;
+    stored_function text;
+    stored_key text;
+    stored_priority smallint := 1;
+    due bigint := 0;
+    trace text := '';
+    seconds bigint;
 BEGIN
-    -- Who could grant it to himself, an administrator or the owner, may; that is quick to ask.
-    IF pg_catalog.has_table_privilege(_enqueue.caller, 'gearbridge.role_right'::regclass, 'INSERT') IS NOT TRUE THEN
+    -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
+    IF pg_catalog.pg_has_role(_enqueue.caller, current_user, 'USAGE') IS NOT TRUE THEN
         IF NOT EXISTS (SELECT FROM gearbridge._granted(_enqueue.function, _enqueue.caller)) THEN
             PERFORM gearbridge._demand_submit(_enqueue.function, _enqueue.caller);
         END IF;
@@ -31,29 +38,36 @@ BEGIN
     ) IS NOT TRUE THEN
         PERFORM gearbridge._check(_enqueue.function, _enqueue.payload IS NULL, _enqueue.unique_key, _enqueue.max_attempts);
     END IF;
+    -- An expression here is prepared once in a transaction, one in the INSERT for each job.
+    stored_function := pg_catalog.replace(_enqueue.function, E'\\', E'\\\\');
+    stored_key := pg_catalog.replace(coalesce(_enqueue.unique_key, ''), E'\\', E'\\\\');
+    seconds := pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()));
+    IF _enqueue.priority IS DISTINCT FROM 'normal' THEN
+        stored_priority := gearbridge._priority(_enqueue.priority);
+    END IF;
+    IF _enqueue.run_at IS NOT NULL THEN
+        due := gearbridge._due(_enqueue.run_at);
+    END IF;
+    IF pg_catalog.current_setting('gearbridge.traceparent', true) <> '' THEN
+        trace := gearbridge._trace();
+    END IF;
     LOOP
         INSERT INTO gearbridge.gearbridge_job (
             id, handle, function, unique_key, priority, payload, due, attempts, reducer,
             state, max_attempts, keep_result, enqueued, enqueued_by
         )
         VALUES (
-            new_id, found_handle, pg_catalog.replace(_enqueue.function, '\', '\\'),
-            pg_catalog.replace(coalesce(_enqueue.unique_key, ''), '\', '\\'),
-            CASE _enqueue.priority WHEN 'normal' THEN 1 ELSE gearbridge._priority(_enqueue.priority) END, _enqueue.payload,
-            CASE WHEN _enqueue.run_at IS NULL THEN 0 ELSE gearbridge._due(_enqueue.run_at) END, 0,
-            CASE coalesce(pg_catalog.current_setting('gearbridge.traceparent', true), '') WHEN '' THEN '' ELSE gearbridge._trace() END,
-            1, coalesce(_enqueue.max_attempts, 0), coalesce(_enqueue.keep_result, false)::integer,
-            pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())), session_user
+            new_id, found_handle, stored_function, stored_key, stored_priority, _enqueue.payload, due, 0, trace,
+            1, coalesce(_enqueue.max_attempts, 0), coalesce(_enqueue.keep_result, false)::integer, seconds, session_user
         )
         ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key <> '' DO NOTHING;
         EXIT WHEN FOUND;
         SELECT job.handle INTO found_handle FROM gearbridge.gearbridge_job AS job
-        WHERE job.function = pg_catalog.replace(_enqueue.function, '\', '\\')
-            AND job.unique_key = pg_catalog.replace(_enqueue.unique_key, '\', '\\')
+        WHERE job.function = stored_function AND job.unique_key = stored_key
             AND job.state = 1 AND job.unique_key <> '';
         EXIT WHEN FOUND;
         -- Neither inserted nor found: the one in the way was finished in between.
-        found_handle := 'S:' || new_id;
+        found_handle := new_handle;
     END LOOP;
     IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(@wake_lock@, 'gearbridge.gearbridge_job'::regclass::oid::integer) THEN
         PERFORM gearbridge._ring();

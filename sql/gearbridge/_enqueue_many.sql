@@ -15,24 +15,45 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
-    stored_function CONSTANT text := pg_catalog.replace(_enqueue_many.function, '\', '\\');
-    stored_priority CONSTANT smallint := gearbridge._priority(_enqueue_many.priority);
+    stored_function CONSTANT text := pg_catalog.replace(_enqueue_many.function, E'\\', E'\\\\');
+    stored_priority smallint := 1;
     stored_attempts CONSTANT integer := coalesce(_enqueue_many.max_attempts, 0);
     stored_keep CONSTANT smallint := coalesce(_enqueue_many.keep_result, false)::integer;
-    due CONSTANT bigint := gearbridge._due(_enqueue_many.run_at);
-    seconds CONSTANT bigint := pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()));
-    trace CONSTANT text := gearbridge._trace();
+    due bigint := 0;
+    seconds CONSTANT bigint := pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()));
+    trace text := '';
     handles text[];
 BEGIN
-    PERFORM gearbridge._demand_submit(_enqueue_many.function, _enqueue_many.caller);
-    IF pg_catalog.array_ndims(_enqueue_many.payloads) > 1 THEN
-        RAISE array_subscript_error USING MESSAGE = 'the payloads must be an array of one dimension';
+    -- As in _enqueue(), what is nearly always the case is asked in one expression.
+    IF pg_catalog.pg_has_role(_enqueue_many.caller, current_user, 'USAGE') IS NOT TRUE THEN
+        IF NOT EXISTS (SELECT FROM gearbridge._granted(_enqueue_many.function, _enqueue_many.caller)) THEN
+            PERFORM gearbridge._demand_submit(_enqueue_many.function, _enqueue_many.caller);
+        END IF;
     END IF;
-    PERFORM gearbridge._check(
-        _enqueue_many.function,
-        _enqueue_many.payloads IS NULL OR pg_catalog.array_position(_enqueue_many.payloads, NULL) IS NOT NULL,
-        NULL, _enqueue_many.max_attempts
-    );
+    IF (
+        pg_catalog.octet_length(_enqueue_many.function) BETWEEN 1 AND 512
+        AND pg_catalog.array_ndims(_enqueue_many.payloads) = 1
+        AND pg_catalog.array_position(_enqueue_many.payloads, NULL) IS NULL
+        AND coalesce(_enqueue_many.max_attempts, 0) >= 0
+    ) IS NOT TRUE THEN
+        IF pg_catalog.array_ndims(_enqueue_many.payloads) > 1 THEN
+            RAISE array_subscript_error USING MESSAGE = 'the payloads must be an array of one dimension';
+        END IF;
+        PERFORM gearbridge._check(
+            _enqueue_many.function,
+            _enqueue_many.payloads IS NULL OR pg_catalog.array_position(_enqueue_many.payloads, NULL) IS NOT NULL,
+            NULL, _enqueue_many.max_attempts
+        );
+    END IF;
+    IF _enqueue_many.priority IS DISTINCT FROM 'normal' THEN
+        stored_priority := gearbridge._priority(_enqueue_many.priority);
+    END IF;
+    IF _enqueue_many.run_at IS NOT NULL THEN
+        due := gearbridge._due(_enqueue_many.run_at);
+    END IF;
+    IF pg_catalog.current_setting('gearbridge.traceparent', true) <> '' THEN
+        trace := gearbridge._trace();
+    END IF;
     IF _enqueue_many.unique_keys IS NOT NULL THEN
         IF pg_catalog.cardinality(_enqueue_many.unique_keys) <> pg_catalog.cardinality(_enqueue_many.payloads) THEN
             RAISE array_subscript_error USING MESSAGE = 'there must be as many unique keys as payloads';
@@ -53,7 +74,7 @@ BEGIN
             state, max_attempts, keep_result, enqueued, enqueued_by
         )
         SELECT
-            one.id, 'S:' || one.id, stored_function, '', stored_priority, one.payload, due, 0, trace,
+            one.id, gearbridge._handle(one.id, pg_catalog.gen_random_uuid()), stored_function, '', stored_priority, one.payload, due, 0, trace,
             1, stored_attempts, stored_keep, seconds, session_user
         FROM (
             SELECT pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload

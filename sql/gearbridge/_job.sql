@@ -1,11 +1,11 @@
 CREATE FUNCTION gearbridge._job(handle text, caller gearbridge.caller DEFAULT current_user)
-RETURNS SETOF gman_jobs
+RETURNS SETOF @extschema@.gman_jobs
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT job.*
-    FROM gman_jobs AS job
-    WHERE job.handle = _job.handle AND gearbridge._demand_read(_job.handle, _job.caller);
+    SELECT shown.*
+    FROM @extschema@.gman_jobs AS shown
+    WHERE shown.handle = _job.handle AND gearbridge._may_read(shown.function, _job.caller);
 END;
 
 COMMENT ON FUNCTION gearbridge._job(text, gearbridge.caller) IS

@@ -6,9 +6,9 @@ AS $function$
 DECLARE
     job record;
 BEGIN
-    PERFORM gearbridge._demand_read(_result.handle, _result.caller);
     SELECT one.state, one.result, one.error INTO job
-    FROM gearbridge.gearbridge_job AS one WHERE one.handle = _result.handle;
+    FROM gearbridge.gearbridge_job AS one
+    WHERE one.handle = _result.handle AND gearbridge._may_read(one.function, _result.caller);
     IF job.state = 2 THEN
         RAISE SQLSTATE 'GB001' USING MESSAGE = coalesce(job.error, 'the job failed');
     END IF;

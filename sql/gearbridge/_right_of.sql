@@ -1,4 +1,5 @@
--- The one list of who needs what. What is not in it, nobody but its owner may use.
+-- The one list of who needs what. What is not in it, nobody but its owner may use: the table own_object least of all,
+-- since privileges on all that is named there are given and taken with the owner's rights.
 CREATE FUNCTION gearbridge._right_of(OUT name text, OUT rights text[])
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -9,12 +10,12 @@ FROM unnest('{
     gman_enqueue, gman_enqueue_many, gman_enqueue_row, gman_enqueue_rows, _enqueue, _enqueue_many,
     gman_do, gman_do_high, gman_do_low, gman_do_all, gman_sum, _sum_add, _sum_do,
     gman_do_background, gman_do_high_background, gman_do_low_background, gman_do_background_many,
-    gman_servers_set, gman_wait
+    gman_servers_set, gman_wait, _wait
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{submit,monitor,admin}'
 FROM unnest('{
-    may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result, gman_job,
+    may_submit, _may_submit, _load, my_servers, gman_servers, gman_ping, gman_status, gman_status_by_unique_key, gman_result, gman_job,
     _result, _job, _status, _direct_status
 }'::text[]) AS one
 UNION ALL
@@ -23,21 +24,30 @@ FROM unnest('{
     gman_server_status, gman_server_workers, gman_server_jobs, gman_jobs, gman_queues
 }'::text[]) AS one
 UNION ALL
+SELECT one, '{work,admin}' FROM unnest('{gman_complete, _complete}'::text[]) AS one
+UNION ALL
 SELECT one, '{admin}'
 FROM unnest('{
-    grant_submit, grant_monitor, grant_admin, grant_server, revoke_submit, revoke_monitor, revoke_admin, revoke_server,
-    role_right,
-    allow_servers, forbid_servers, allowed_servers, gman_cancel, gman_retry, gman_complete, prune
+    grant_submit, grant_work, grant_monitor, grant_admin, grant_server, _grant,
+    revoke_submit, revoke_work, revoke_monitor, revoke_admin, revoke_server, _revoke, role_right,
+    allow_servers, _allow_servers, forbid_servers, _forbid_servers, allowed_servers,
+    gman_cancel, _cancel, gman_retry, _retry, prune, _prune,
+    privilege_differences, _privilege_differences, restore_privileges, _restore_privileges
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{server}'
 FROM unnest('{
     gearbridge_job, gearbridge_job_id_seq, gearbridge_node, gearbridge_node_epoch_seq, gearbridge_limit, gearbridge_schema
 }'::text[]) AS one
+UNION ALL
+SELECT '_holder', '{holder}'
+UNION ALL
+SELECT one, '{everybody}' FROM unnest('{gman_version, _payload, gearbridge}'::text[]) AS one
 $function$;
 
 COMMENT ON FUNCTION gearbridge._right_of() IS
-$comment$Which of the rights submit, monitor, admin and server lets a role use a function, table or view of ours, by its name.
+$comment$Which of the rights submit, work, monitor, admin and server lets a role use a function, table or view of ours, by its name.
+What everybody may use, and the sign of a role that has any right, are rights here too.
 
 Example: SELECT name FROM gearbridge._right_of() WHERE 'monitor' = ANY (rights);
 ROLLBACK changes nothing about it: it only reads.$comment$;

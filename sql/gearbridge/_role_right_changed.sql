@@ -5,10 +5,14 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        PERFORM gearbridge._apply_rights(OLD.role);
+        PERFORM gearbridge._apply_rights(OLD.role_oid);
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        PERFORM gearbridge._apply_rights(NEW.role);
+    IF TG_OP <> 'DELETE' AND NEW.role_oid = 0 AND NEW.role <> 'public' THEN
+        -- A restored dump may name roles that this server has not. Its other rows are worth having, and this one means
+        -- nobody, also when a role of that name is made later.
+        RAISE WARNING 'role % does not exist, so it gets no rights', pg_catalog.quote_ident(NEW.role);
+    ELSIF TG_OP <> 'DELETE' THEN
+        PERFORM gearbridge._apply_rights(NEW.role_oid);
     END IF;
     RETURN NULL;
 END
@@ -17,7 +21,7 @@ $function$;
 COMMENT ON FUNCTION gearbridge._role_right_changed() IS
 $comment$The trigger that makes privileges of the rows in gearbridge.role_right, those of a restored dump too.
 
-Example: INSERT INTO gearbridge.role_right VALUES ('application', 'submit', 'mail_*');
+Example: INSERT INTO gearbridge.role_right (role, "right", pattern) VALUES ('application', 'submit', 'mail_*');
 ROLLBACK takes it back.$comment$;
 
 REVOKE EXECUTE ON FUNCTION gearbridge._role_right_changed() FROM PUBLIC;

@@ -15,9 +15,8 @@ AS $function$
 DECLARE
     job record;
 BEGIN
-    PERFORM gearbridge._demand_read(handle, caller);
     SELECT one.numerator, one.denominator INTO job
-    FROM gearbridge.gearbridge_job AS one WHERE one.handle = _status.handle AND one.state IN (0, 1);
+    FROM gearbridge.gearbridge_job AS one WHERE one.handle = _status.handle AND one.state IN (0, 1) AND gearbridge._may_read(one.function, _status.caller);
     known := FOUND;
     numerator := coalesce(job.numerator, 0);
     denominator := coalesce(job.denominator, 0);

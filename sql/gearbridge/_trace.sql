@@ -1,4 +1,4 @@
--- The trace is kept with the reducer, behind an escaped NUL: see gearbridge/traces.py, and names.py for the escape.
+-- The trace is kept with the reducer, behind an escaped NUL: see gearbridge/traceparent.py, and names.py for the escape.
 CREATE FUNCTION gearbridge._trace()
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -15,7 +15,7 @@ BEGIN
             HINT = 'A traceparent is 00-TRACE-PARENT-FLAGS, of 32, 16 and 2 hexadecimal digits in lower case, '
                 'TRACE and PARENT not all 0.';
     END IF;
-    RETURN '\x00' || traceparent;
+    RETURN E'\\x00' || traceparent;
 END
 $function$;
 

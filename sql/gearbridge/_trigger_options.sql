@@ -16,14 +16,14 @@ BEGIN
     -- PostgreSQL counts a trigger's arguments from 0, and the array's slice keeps that.
     FOREACH argument IN ARRAY arguments[array_lower(arguments, 1) + 1:] LOOP
         name := split_part(argument, '=', 1);
-        IF name NOT IN ('payload', 'columns', 'unique_key', 'priority', 'delay', 'max_attempts')
+        IF name NOT IN ('payload', 'columns', 'unique_key', 'priority', 'delay', 'max_attempts', 'name')
             OR position('=' IN argument) = 0 OR options ? name
             OR (name = 'payload' AND split_part(argument, '=', 2) NOT IN ('new', 'old', 'both'))
         THEN
             RAISE invalid_parameter_value USING
                 MESSAGE = format('a trigger of gearbridge does not understand "%s"', argument),
                 HINT = 'After the function there may be, once each: payload=new, old or both; columns=NAME,NAME; '
-                    'unique_key=COLUMN; priority=high, normal or low; delay=INTERVAL; max_attempts=NUMBER.';
+                    'unique_key=COLUMN; priority=high, normal or low; delay=INTERVAL; max_attempts=NUMBER; name=WHAT `gearbridge trigger list` shows.';
         END IF;
         options := options || jsonb_build_object(name, substr(argument, length(name) + 2));
     END LOOP;

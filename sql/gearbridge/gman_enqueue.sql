@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_enqueue(
+CREATE FUNCTION @extschema@.gman_enqueue(
     function text,
     payload text,
     unique_key text DEFAULT NULL,
@@ -13,7 +13,7 @@ RETURN gearbridge._enqueue(
     function, pg_catalog.convert_to(payload, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
 );
 
-COMMENT ON FUNCTION gman_enqueue(text, text, text, text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.gman_enqueue(text, text, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
 Text goes to the worker as UTF-8, whatever the database's encoding.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
@@ -26,9 +26,9 @@ Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 Example: SELECT gman_enqueue('sendWelcomeEmail', 'user=7');
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_enqueue(text, text, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, text, text, text, timestamptz, integer, boolean) FROM PUBLIC;
 
-CREATE FUNCTION gman_enqueue(
+CREATE FUNCTION @extschema@.gman_enqueue(
     function text,
     payload bytea,
     unique_key text DEFAULT NULL,
@@ -43,7 +43,7 @@ RETURN gearbridge._enqueue(
     function, payload, unique_key, priority, run_at, max_attempts, keep_result
 );
 
-COMMENT ON FUNCTION gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
 The payload goes to the worker as it is.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
@@ -56,9 +56,9 @@ Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 Example: SELECT gman_enqueue('resize', image, unique_key => id::text) FROM picture;
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) FROM PUBLIC;
 
-CREATE FUNCTION gman_enqueue(
+CREATE FUNCTION @extschema@.gman_enqueue(
     function text,
     payload jsonb,
     unique_key text DEFAULT NULL,
@@ -73,7 +73,7 @@ RETURN gearbridge._enqueue(
     function, pg_catalog.convert_to(payload::text, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
 );
 
-COMMENT ON FUNCTION gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
 The payload goes to the worker as JSON in UTF-8.
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
@@ -86,4 +86,4 @@ Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 Example: SELECT gman_enqueue('index', to_jsonb(article), priority => 'low') FROM article;
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) FROM PUBLIC;

@@ -1,42 +1,129 @@
-CREATE FUNCTION gman_enqueue_row()
+CREATE FUNCTION @extschema@.gman_enqueue_row()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    options CONSTANT jsonb := gearbridge._trigger_options(TG_ARGV);
-    old_row CONSTANT jsonb := CASE WHEN TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN pg_catalog.to_jsonb(OLD) END;
-    new_row CONSTANT jsonb := CASE WHEN TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN pg_catalog.to_jsonb(NEW) END;
+    options CONSTANT jsonb := CASE TG_NARGS WHEN 1 THEN '{}' ELSE gearbridge._trigger_options(TG_ARGV) END;
+    owner oid;
+    is_partition boolean;
+    has_types boolean;
+    has_settings boolean;
+    kinds integer;
+    names text[];
+    enums jsonb;
+    others jsonb;
+    columns text;
+    old_row jsonb;
+    new_row jsonb;
+    run_at timestamptz;
 BEGIN
-    PERFORM gearbridge._demand_submit(TG_ARGV[0], (
-        SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) TG_RELID
-    ));
-    IF TG_LEVEL OPERATOR(pg_catalog.<>) 'ROW' THEN
+    IF TG_LEVEL <> 'ROW' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'gman_enqueue_row() is for triggers FOR EACH ROW; for statements there is gman_enqueue_rows()';
+    END IF;
+    IF pg_catalog.current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM gearbridge._demand_current(TG_RELID);
+    END IF;
+    -- A type of PostgreSQL's own has a number below 16384. For another one somebody may have made a cast to json; a domain
+    -- becomes JSON as what it is made of. Money is shown as lc_monetary says; its type's number is 790, and its array's 791.
+    SELECT relation.relowner, relation.relispartition, EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS part
+        WHERE part.attrelid = relation.oid AND part.attnum > 0 AND (part.atttypid >= 16384 OR part.atttypid IN (790, 791))
+            AND NOT part.attisdropped AND (
+                SELECT type.typtype = 'd' AND type.typbasetype < 16384 AND type.typbasetype NOT IN (790, 791)
+                FROM pg_catalog.pg_type AS type WHERE type.oid = part.atttypid
+            ) IS NOT TRUE
+    )
+    INTO owner, is_partition, has_types FROM pg_catalog.pg_class AS relation WHERE relation.oid = TG_RELID;
+    IF is_partition THEN
+        owner := gearbridge._trigger_owner(TG_RELID, TG_NAME);
+    END IF;
+    IF pg_catalog.pg_has_role(owner, current_user, 'USAGE') IS NOT TRUE THEN
+        IF NOT EXISTS (SELECT FROM gearbridge._granted(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner))) THEN
+            PERFORM gearbridge._demand_submit(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner));
+        END IF;
+    END IF;
+    has_settings := pg_catalog.current_setting('timezone') NOT IN ('UTC', 'Etc/UTC', 'GMT')
+        OR pg_catalog.current_setting('bytea_output') <> 'hex' OR pg_catalog.current_setting('intervalstyle') <> 'postgres'
+        OR pg_catalog.current_setting('extra_float_digits')::integer < 1
+        OR pg_catalog.current_setting('datestyle') NOT LIKE 'ISO%';
+    IF has_types THEN
+        -- 1: an enum of others; 2: a domain, whose CHECK may be theirs; 4: what needs a look at what it is made of.
+        SELECT pg_catalog.bit_or(part.kind), pg_catalog.array_agg(part.attname::text ORDER BY part.attnum),
+            pg_catalog.jsonb_object_agg(part.attname, NULL) FILTER (WHERE part.kind = 1),
+            pg_catalog.jsonb_object_agg(part.attname, NULL) FILTER (WHERE part.kind = 0)
+        INTO kinds, names, enums, others
+        FROM (
+            SELECT own.attname, own.attnum, CASE
+                WHEN own.atttypid < 16384 THEN CASE WHEN own.atttypid IN (790, 791) THEN 4 ELSE 0 END
+                ELSE (SELECT CASE
+                    WHEN type.typtype = 'e' AND NOT pg_catalog.pg_has_role(type.typowner, current_user, 'USAGE') THEN 1
+                    WHEN type.typtype = 'd' AND type.typbasetype < 16384 AND type.typbasetype NOT IN (790, 791) THEN 2
+                    ELSE 4
+                END FROM pg_catalog.pg_type AS type WHERE type.oid = own.atttypid)
+            END AS kind
+            FROM pg_catalog.pg_attribute AS own
+            -- As a query of its own the number is no constant that a plan is made for, each time anew.
+            WHERE own.attrelid = (SELECT TG_RELID) AND own.attnum > 0 AND NOT own.attisdropped
+            OFFSET 0
+        ) AS part;
+        IF kinds = 1 THEN
+            old_row := CASE WHEN TG_OP <> 'INSERT' THEN gearbridge._row_with_enums(OLD, names, enums, others, has_settings) END;
+            new_row := CASE WHEN TG_OP <> 'DELETE' THEN gearbridge._row_with_enums(NEW, names, enums, others, has_settings) END;
+        END IF;
+        IF kinds <> 2 AND ((TG_OP <> 'INSERT' AND old_row IS NULL) OR (TG_OP <> 'DELETE' AND new_row IS NULL)) THEN
+            columns := gearbridge._row_columns(TG_RELID, '($1)');
+            has_settings := true;
+            old_row := NULL;
+            new_row := NULL;
+        END IF;
+    END IF;
+    IF old_row IS NULL AND new_row IS NULL THEN
+        IF has_settings THEN
+            old_row := CASE WHEN TG_OP <> 'INSERT' THEN gearbridge._row_json(OLD, columns) END;
+            new_row := CASE WHEN TG_OP <> 'DELETE' THEN gearbridge._row_json(NEW, columns) END;
+        ELSE
+            old_row := CASE WHEN TG_OP <> 'INSERT' THEN pg_catalog.to_jsonb(OLD) END;
+            new_row := CASE WHEN TG_OP <> 'DELETE' THEN pg_catalog.to_jsonb(NEW) END;
+        END IF;
+    END IF;
+    IF TG_NARGS = 1 THEN
+        PERFORM gearbridge._enqueue(
+            TG_ARGV[0], pg_catalog.convert_to(coalesce(new_row, old_row)::text, 'UTF8'), NULL, 'normal', NULL, NULL, false
+        );
+        RETURN coalesce(NEW, OLD);
+    ELSIF NOT coalesce(new_row, old_row) ? coalesce(options ->> 'unique_key', '') AND options ? 'unique_key' THEN
+        RAISE undefined_column USING
+            MESSAGE = pg_catalog.format('there is no column "%s" for the job''s unique key', options ->> 'unique_key');
+    ELSIF options ? 'delay' THEN
+        run_at := pg_catalog.clock_timestamp() + (options ->> 'delay')::interval;
     END IF;
     PERFORM gearbridge._enqueue(
         TG_ARGV[0],
         gearbridge._trigger_payload(options, old_row, new_row),
-        coalesce(new_row, old_row) OPERATOR(pg_catalog.->>) (options OPERATOR(pg_catalog.->>) 'unique_key'),
-        coalesce(options OPERATOR(pg_catalog.->>) 'priority', 'normal'),
-        pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) (options OPERATOR(pg_catalog.->>) 'delay')::interval,
-        (options OPERATOR(pg_catalog.->>) 'max_attempts')::integer,
+        coalesce(new_row, old_row) ->> (options ->> 'unique_key'),
+        coalesce(options ->> 'priority', 'normal'),
+        run_at,
+        (options ->> 'max_attempts')::integer,
         false
     );
     RETURN coalesce(NEW, OLD);
 END
 $function$;
 
-COMMENT ON FUNCTION gman_enqueue_row() IS
+COMMENT ON FUNCTION @extschema@.gman_enqueue_row() IS
 $comment$A trigger FOR EACH ROW that enqueues a job of the function that is its first argument, as part of the transaction.
 The payload is the row as JSON: the new one, where there is one. More arguments, once each: payload=old or payload=both
 (then {"old": ..., "new": ...}); columns=NAME,NAME (only these); unique_key=COLUMN; priority=high, normal or low;
 delay=INTERVAL; max_attempts=NUMBER. Whoever changes the table needs no right to enqueue; its owner must be allowed to
-submit jobs of this function (gearbridge.grant_submit).
-Raises 22023 for an argument that it does not understand, 42703 for a column that there is not.
+submit jobs of this function (gearbridge.grant_submit). For a partition that is the owner of the table whose partition it
+is. No setting of the session changes the payload: times are in UTC, bytea is hex. Casts to json count that a superuser
+has made, or an extension; values of other types (enums above all) are text, as they are shown.
+Raises 22023 for an argument that it does not understand, 42703 for a column that there is not, and 40001 in a transaction
+above READ COMMITTED whose snapshot is older than a change of the table or its types.
 
 Example: CREATE TRIGGER resize AFTER INSERT OR UPDATE OF path ON images FOR EACH ROW EXECUTE FUNCTION gman_enqueue_row('resize', 'columns=id,path');
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_enqueue_row() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue_row() FROM PUBLIC;

@@ -1,16 +1,16 @@
-CREATE FUNCTION gman_job(handle text)
-RETURNS SETOF gman_jobs
+CREATE FUNCTION @extschema@.gman_job(handle text)
+RETURNS SETOF @extschema@.gman_jobs
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT job.* FROM gearbridge._job(gman_job.handle) AS job;
 END;
 
-COMMENT ON FUNCTION gman_job(text) IS
+COMMENT ON FUNCTION @extschema@.gman_job(text) IS
 $comment$All that the job table knows of one job, as a row of gman_jobs; no row for a handle that is not there: a job that is done
 leaves the table, unless it was enqueued with keep_result. error is why the last attempt failed.
-Raises 42501 for a job of a function that the caller may not submit, unless the caller may monitor.
+A job of a function that the caller may not submit is as one that there is not, unless the caller may monitor.
 
 Example: SELECT state, attempts, error FROM gman_job('S:42');
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_job(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_job(text) FROM PUBLIC;

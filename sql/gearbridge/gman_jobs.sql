@@ -1,5 +1,5 @@
 -- Rights on the columns are rights on the view; the payload is not shown, so that it can be granted to monitoring.
-CREATE VIEW gman_jobs AS
+CREATE VIEW @extschema@.gman_jobs AS
 SELECT
     job.handle::text AS handle,
     job.function::text AS function,
@@ -8,43 +8,43 @@ SELECT
     CASE
         WHEN job.state = 2 THEN 'failed'
         WHEN job.state = 3 THEN 'done'
-        WHEN job.due > extract(epoch FROM statement_timestamp()) THEN 'scheduled'
+        WHEN job.due > extract(epoch FROM pg_catalog.statement_timestamp()) THEN 'scheduled'
         ELSE 'ready'
     END AS state,
-    CASE WHEN job.due > 0 THEN to_timestamp(job.due) END AS run_at,
+    CASE WHEN job.due > 0 THEN pg_catalog.to_timestamp(job.due) END AS run_at,
     job.attempts,
     nullif(job.max_attempts, 0) AS max_attempts,
     job.numerator,
     job.denominator,
     job.error,
-    to_timestamp(job.enqueued) AS enqueued_at,
+    pg_catalog.to_timestamp(job.enqueued) AS enqueued_at,
     job.enqueued_by::text AS enqueued_by,
-    to_timestamp(job.finished) AS finished_at,
-    octet_length(job.payload) AS payload_size,
+    pg_catalog.to_timestamp(job.finished) AS finished_at,
+    pg_catalog.octet_length(job.payload) AS payload_size,
     job.keep_result = 1 AS keep_result
 FROM gearbridge.gearbridge_job AS job;
 
-COMMENT ON VIEW gman_jobs IS
+COMMENT ON VIEW @extschema@.gman_jobs IS
 $comment$Every job in the job table: those that SQL enqueued, and those that a job server keeps here.
 A job that a worker has in hand is shown as ready, since taking it writes nothing. error is that of the last attempt.
 
 Example: SELECT handle, error FROM gman_jobs WHERE state = 'failed' ORDER BY finished_at DESC LIMIT 10;$comment$;
 
-CREATE VIEW gman_queues AS
+CREATE VIEW @extschema@.gman_queues AS
 SELECT
     job.function,
-    count(*) FILTER (WHERE job.state = 'ready') AS ready,
-    count(*) FILTER (WHERE job.state = 'scheduled') AS scheduled,
-    count(*) FILTER (WHERE job.state = 'failed') AS failed,
-    count(*) FILTER (WHERE job.state = 'done') AS done,
-    statement_timestamp() - min(job.enqueued_at) FILTER (WHERE job.state = 'ready') AS oldest
-FROM gman_jobs AS job
+    pg_catalog.count(*) FILTER (WHERE job.state = 'ready') AS ready,
+    pg_catalog.count(*) FILTER (WHERE job.state = 'scheduled') AS scheduled,
+    pg_catalog.count(*) FILTER (WHERE job.state = 'failed') AS failed,
+    pg_catalog.count(*) FILTER (WHERE job.state = 'done') AS done,
+    pg_catalog.statement_timestamp() - pg_catalog.min(job.enqueued_at) FILTER (WHERE job.state = 'ready') AS oldest
+FROM @extschema@.gman_jobs AS job
 GROUP BY job.function;
 
-COMMENT ON VIEW gman_queues IS
+COMMENT ON VIEW @extschema@.gman_queues IS
 $comment$Each function's jobs in the job table: how many are ready, scheduled, failed and done, and the age of the oldest
 that is ready. It counts, so it reads the whole table.
 
 Example: SELECT * FROM gman_queues ORDER BY oldest DESC;$comment$;
 
-REVOKE ALL ON gman_jobs, gman_queues FROM PUBLIC;
+REVOKE ALL ON @extschema@.gman_jobs, @extschema@.gman_queues FROM PUBLIC;

@@ -1,14 +1,14 @@
-CREATE FUNCTION gman_result(handle text)
+CREATE FUNCTION @extschema@.gman_result(handle text)
 RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN gearbridge._result(handle);
 
-COMMENT ON FUNCTION gman_result(text) IS
+COMMENT ON FUNCTION @extschema@.gman_result(text) IS
 $comment$The result of a job that was enqueued with keep_result and is done, else NULL; convert_from(..., 'UTF8') makes text of it.
-Raises GB001, with the worker's error, for a job that failed for good, and 42501 for a job of a function that the caller
-may not submit, unless the caller may monitor.
+Raises GB001, with the worker's error, for a job that failed for good. A job of a function that the caller may not submit
+is as one that there is not, unless the caller may monitor.
 
 Example: SELECT convert_from(gman_result('S:42'), 'UTF8');
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_result(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_result(text) FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_version()
+CREATE FUNCTION @extschema@.gman_version()
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -8,11 +8,11 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gman_version() IS
+COMMENT ON FUNCTION @extschema@.gman_version() IS
 $comment$The version of the extension gearbridge.
 
 Example: SELECT gman_version();
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
 -- Harmless, and the first thing that one asks for.
-GRANT EXECUTE ON FUNCTION gman_version() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.gman_version() TO PUBLIC;

@@ -1,12 +1,7 @@
 CREATE FUNCTION gearbridge.grant_admin(role name)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM gearbridge._grant(role, 'admin', '*');
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._grant(role, 'admin', '*');
 
 COMMENT ON FUNCTION gearbridge.grant_admin(name) IS
 $comment$Let a role do everything: submit and monitor, cancel jobs, decide which job servers may be reached, and grant and

@@ -1,12 +1,7 @@
 CREATE FUNCTION gearbridge.grant_monitor(role name)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM gearbridge._grant(role, 'monitor', '*');
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._grant(role, 'monitor', '*');
 
 COMMENT ON FUNCTION gearbridge.grant_monitor(name) IS
 $comment$Let a role see the jobs, queues and workers, in the job table and on the job servers, and submit nothing.

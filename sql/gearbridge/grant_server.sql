@@ -1,12 +1,7 @@
 CREATE FUNCTION gearbridge.grant_server(role name)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM gearbridge._grant(role, 'server', '*');
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._grant(role, 'server', '*');
 
 COMMENT ON FUNCTION gearbridge.grant_server(name) IS
 $comment$Let a role keep a job server's jobs in the job table, and claim what SQL enqueued: for `gearbridge server --store`.

@@ -1,12 +1,7 @@
 CREATE FUNCTION gearbridge.grant_submit(role name, function_pattern text DEFAULT '*')
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM gearbridge._grant(role, 'submit', function_pattern);
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._grant(role, 'submit', function_pattern);
 
 COMMENT ON FUNCTION gearbridge.grant_submit(name, text) IS
 $comment$Let a role submit jobs, and ask for the status and result of those whose handle it knows: of functions whose name

@@ -1,12 +1,7 @@
 CREATE FUNCTION gearbridge.revoke_submit(role name, function_pattern text DEFAULT NULL)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM gearbridge._revoke(role, 'submit', function_pattern);
-END
-$function$;
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+RETURN gearbridge._revoke(role, 'submit', function_pattern);
 
 COMMENT ON FUNCTION gearbridge.revoke_submit(name, text) IS
 $comment$Take back what gearbridge.grant_submit() gave: one pattern, as it was granted, or all if none is named. It holds at

@@ -7,7 +7,7 @@ AS $modules$
 VALUES
 \embed errors gearbridge/errors.py
 \embed records gearbridge/records.py
-\embed traces gearbridge/traces.py
+\embed traceparent gearbridge/traceparent.py
 \embed wire gearbridge/wire/__init__.py
 \embed wire.commands gearbridge/wire/commands.py
 \embed wire.packets gearbridge/wire/packets.py
@@ -16,8 +16,8 @@ VALUES
 \embed client.session gearbridge/client/session.py
 \embed client.requests gearbridge/client/requests.py
 \embed client.connection gearbridge/client/connection.py
-\embed client.choice gearbridge/client/choice.py
-\embed client.links gearbridge/client/links.py
+\embed client.server_order gearbridge/client/server_order.py
+\embed client.pool gearbridge/client/pool.py
 \embed client.batches gearbridge/client/batches.py
 \embed client.parallel gearbridge/client/parallel.py
 \embed client.client gearbridge/client/client.py

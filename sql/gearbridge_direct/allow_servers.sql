@@ -1,6 +1,6 @@
 CREATE FUNCTION gearbridge.allow_servers(servers text, role name DEFAULT 'public')
 RETURNS void
-LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE STRICT SECURITY DEFINER
+LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $python$
 if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")

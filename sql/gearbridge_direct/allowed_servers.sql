@@ -1,12 +1,15 @@
 -- Which job servers may be reached is the administrator's decision; a parameter would be everybody's.
 CREATE TABLE gearbridge.allowed_servers (
-    role name PRIMARY KEY,
-    servers text NOT NULL
+    role name NOT NULL,
+    role_oid oid NOT NULL GENERATED ALWAYS AS (gearbridge._role_oid(role)) STORED,
+    servers text NOT NULL,
+    PRIMARY KEY (role_oid, role)
 );
 
 COMMENT ON TABLE gearbridge.allowed_servers IS
 'The job servers that a role may reach, and those it uses if it names none: gearbridge.allow_servers() writes it.';
-COMMENT ON COLUMN gearbridge.allowed_servers.role IS 'a role, or public for everybody';
+COMMENT ON COLUMN gearbridge.allowed_servers.role IS 'its name when it was written, or public for everybody';
+COMMENT ON COLUMN gearbridge.allowed_servers.role_oid IS 'the role: found by its name when the row is written; 0 for public, and for a name that no role had';
 COMMENT ON COLUMN gearbridge.allowed_servers.servers IS 'host:port,host:port in the order of trying, or * for any server';
 
 REVOKE ALL ON TABLE gearbridge.allowed_servers FROM PUBLIC;
@@ -14,13 +17,11 @@ REVOKE ALL ON TABLE gearbridge.allowed_servers FROM PUBLIC;
 -- A view asks for current_user in the name of whoever reads it, and reads the table in the name of its owner.
 CREATE VIEW gearbridge.my_servers WITH (security_barrier) AS
 SELECT
-    CASE allowed.role WHEN current_user THEN '0' WHEN 'public' THEN '2' ELSE '1' END AS nearness,
+    CASE WHEN allowed.role = 'public' THEN '2' WHEN known.rolname = current_user THEN '0' ELSE '1' END AS nearness,
     allowed.servers
-FROM gearbridge.allowed_servers AS allowed
-WHERE allowed.role IN (current_user, 'public')
-    OR pg_catalog.pg_has_role(
-        current_user, pg_catalog.to_regrole(pg_catalog.quote_ident(allowed.role)), 'USAGE'
-    )
+FROM gearbridge.allowed_servers AS allowed LEFT JOIN pg_catalog.pg_roles AS known ON known.oid = allowed.role_oid
+WHERE allowed.role = 'public'
+    OR (known.oid IS NOT NULL AND pg_catalog.pg_has_role(current_user, allowed.role_oid, 'USAGE'))
 UNION ALL
 SELECT '3', '*'
 WHERE pg_catalog.pg_has_role(

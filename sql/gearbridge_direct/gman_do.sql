@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do(function text, payload text, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do(function text, payload text, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_text(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do(text, text, text) IS
 $comment$Have a worker do a job now, wait for it, and return its result as text.
 Text goes to the worker as UTF-8, whatever the database's encoding, and its result is read as UTF-8 (22021 if it is not).
 An empty result gives NULL.
@@ -21,9 +21,9 @@ GB001 if the worker said that it failed, GB002 with the worker's text if it sent
 Example: SELECT gman_do('reverse', 'hello');
 ROLLBACK does not take it back: the worker has done it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do(text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do(function text, payload bytea, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do(function text, payload bytea, unique_key text DEFAULT NULL)
 RETURNS bytea
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -32,7 +32,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_bytes(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do(text, bytea, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do(text, bytea, text) IS
 $comment$Have a worker do a job now, wait for it, and return its result as it is, any bytes.
 The payload goes to the worker as it is. An empty result gives an empty bytea.
 Jobs of one function with the same unique key are done once, and all who wait get the result.
@@ -45,9 +45,9 @@ GB001 if the worker said that it failed, GB002 with the worker's text if it sent
 Example: SELECT gman_do('thumbnail', image) FROM picture;
 ROLLBACK does not take it back: the worker has done it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do(text, bytea, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do(text, bytea, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do(function text, payload jsonb, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do(function text, payload jsonb, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -56,7 +56,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_text(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do(text, jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do(text, jsonb, text) IS
 $comment$Have a worker do a job now, wait for it, and return its result as text.
 The payload goes to the worker as JSON in UTF-8, and its result is read as UTF-8 (22021 if it is not). An empty result
 gives NULL.
@@ -70,4 +70,4 @@ GB001 if the worker said that it failed, GB002 with the worker's text if it sent
 Example: SELECT gman_do('price', jsonb_build_object('item', 7))::jsonb;
 ROLLBACK does not take it back: the worker has done it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do(text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do(text, jsonb, text) FROM PUBLIC;

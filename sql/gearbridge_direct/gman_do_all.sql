@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_all(function text, payloads text[])
+CREATE FUNCTION @extschema@.gman_do_all(function text, payloads text[])
 RETURNS text[]
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_all_text(function, payloads)
 $python$;
 
-COMMENT ON FUNCTION gman_do_all(text, text[]) IS
+COMMENT ON FUNCTION @extschema@.gman_do_all(text, text[]) IS
 $comment$Have workers do one job for each payload, wait for all, and return the results in the order of the payloads. As many
 jobs run at once as there are workers. Results are read as UTF-8 (22021 if one is not), and an empty one is NULL in the array.
 The first job that fails ends the call with gman_do()'s errors: the others are given up, and those that no worker has
@@ -18,9 +18,9 @@ dimensions.
 Example: SELECT gman_do_all('price', ARRAY['7', '8', '9']);
 ROLLBACK does not take them back: the workers have done them.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_all(text, text[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_all(text, text[]) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_all(function text, payloads bytea[])
+CREATE FUNCTION @extschema@.gman_do_all(function text, payloads bytea[])
 RETURNS bytea[]
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -29,7 +29,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_all_bytes(function, payloads)
 $python$;
 
-COMMENT ON FUNCTION gman_do_all(text, bytea[]) IS
+COMMENT ON FUNCTION @extschema@.gman_do_all(text, bytea[]) IS
 $comment$Have workers do one job for each payload, wait for all, and return the results in the order of the payloads. As many
 jobs run at once as there are workers. Payloads go and results come as they are, any bytes.
 The first job that fails ends the call with gman_do()'s errors: the others are given up, and those that no worker has
@@ -40,4 +40,4 @@ dimensions.
 Example: SELECT gman_do_all('thumbnail', array_agg(image)) FROM picture;
 ROLLBACK does not take them back: the workers have done them.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_all(text, bytea[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_all(text, bytea[]) FROM PUBLIC;

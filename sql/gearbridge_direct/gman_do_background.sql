@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_background(function text, payload text, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload text, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, text, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 Text goes to the worker as UTF-8, whatever the database's encoding.
 A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
@@ -17,9 +17,9 @@ the answer came, GB003 if the server refused the job, GB004 if it did not answer
 Example: SELECT gman_do_background('sendWelcomeEmail', 'user=7');
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_background(function text, payload bytea, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload bytea, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -28,7 +28,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, bytea, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, bytea, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 The payload goes to the worker as it is.
 A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
@@ -38,9 +38,9 @@ the answer came, GB003 if the server refused the job, GB004 if it did not answer
 Example: SELECT gman_do_background('resize', image, id::text) FROM picture;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, bytea, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, bytea, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_background(function text, payload jsonb, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload jsonb, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -49,7 +49,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, jsonb, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 The payload goes to the worker as JSON in UTF-8.
 A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
@@ -59,10 +59,10 @@ the answer came, GB003 if the server refused the job, GB004 if it did not answer
 Example: SELECT gman_do_background('index', to_jsonb(article)) FROM article;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, jsonb, text) FROM PUBLIC;
 
 -- PL/Python gets a time as text. ISO has the offset in it; the zones that other styles name are ambiguous.
-CREATE FUNCTION gman_do_background(function text, payload text, run_at timestamptz, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload text, run_at timestamptz, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -72,7 +72,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, text, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, text, timestamptz, text) IS
 $comment$Do what gman_do_background(text, text, text) does, with a job that no worker gets before a point in time.
 run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
 or infinite.
@@ -80,9 +80,9 @@ or infinite.
 Example: SELECT gman_do_background('remind', 'user=7', run_at => now() + interval '1 hour');
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, text, timestamptz, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, text, timestamptz, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_background(function text, payload bytea, run_at timestamptz, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload bytea, run_at timestamptz, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -92,7 +92,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, bytea, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, bytea, timestamptz, text) IS
 $comment$Do what gman_do_background(text, bytea, text) does, with a job that no worker gets before a point in time.
 run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
 or infinite.
@@ -100,9 +100,9 @@ or infinite.
 Example: SELECT gman_do_background('resize', image, timestamptz '2030-01-01 03:00+00') FROM picture;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, bytea, timestamptz, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, bytea, timestamptz, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_background(function text, payload jsonb, run_at timestamptz, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_background(function text, payload jsonb, run_at timestamptz, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -112,7 +112,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background(text, jsonb, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background(text, jsonb, timestamptz, text) IS
 $comment$Do what gman_do_background(text, jsonb, text) does, with a job that no worker gets before a point in time.
 run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
 or infinite.
@@ -120,4 +120,4 @@ or infinite.
 Example: SELECT gman_do_background('publish', to_jsonb(article), publish_at) FROM article;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background(text, jsonb, timestamptz, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background(text, jsonb, timestamptz, text) FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_background_many(function text, payloads text[])
+CREATE FUNCTION @extschema@.gman_do_background_many(function text, payloads text[])
 RETURNS text[]
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background_many(function, payloads)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background_many(text, text[]) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background_many(text, text[]) IS
 $comment$Submit one background job for each payload and return their handles in the order of the payloads. The jobs go out
 one behind the other without waiting for each answer, which makes this the fastest way to submit; batches of about a
 thousand are enough. Text goes to the worker as UTF-8, whatever the database's encoding.
@@ -19,9 +19,9 @@ number of them may be submitted.
 Example: SELECT gman_do_background_many('crawl', array_agg(url)) FROM page;
 ROLLBACK does not take them back: the job server has the jobs.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background_many(text, text[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background_many(text, text[]) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_background_many(function text, payloads bytea[])
+CREATE FUNCTION @extschema@.gman_do_background_many(function text, payloads bytea[])
 RETURNS text[]
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -30,7 +30,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background_many(function, payloads)
 $python$;
 
-COMMENT ON FUNCTION gman_do_background_many(text, bytea[]) IS
+COMMENT ON FUNCTION @extschema@.gman_do_background_many(text, bytea[]) IS
 $comment$Submit one background job for each payload and return their handles in the order of the payloads. The jobs go out
 one behind the other without waiting for each answer, which makes this the fastest way to submit; batches of about a
 thousand are enough. The payloads go to the worker as they are.
@@ -42,4 +42,4 @@ number of them may be submitted.
 Example: SELECT gman_do_background_many('resize', array_agg(image)) FROM picture;
 ROLLBACK does not take them back: the job server has the jobs.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_background_many(text, bytea[]) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_background_many(text, bytea[]) FROM PUBLIC;

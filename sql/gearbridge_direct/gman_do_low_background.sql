@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_low_background(function text, payload text, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload text, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,16 +7,16 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key, "low")
 $python$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, text, text) IS
 $comment$Do what gman_do_background(text, text, text) does, with a job of low priority: among the jobs of its function it
 comes after those of normal priority.
 
 Example: SELECT gman_do_low_background('sendWelcomeEmail', 'user=7');
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_low_background(function text, payload bytea, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload bytea, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -25,16 +25,16 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key, "low")
 $python$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, bytea, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, bytea, text) IS
 $comment$Do what gman_do_background(text, bytea, text) does, with a job of low priority: among the jobs of its function it
 comes after those of normal priority.
 
 Example: SELECT gman_do_low_background('resize', image, id::text) FROM picture;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, bytea, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, bytea, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_low_background(function text, payload jsonb, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload jsonb, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -43,11 +43,11 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].do_background(function, payload, unique_key, "low")
 $python$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, jsonb, text) IS
 $comment$Do what gman_do_background(text, jsonb, text) does, with a job of low priority: among the jobs of its function it
 comes after those of normal priority.
 
 Example: SELECT gman_do_low_background('index', to_jsonb(article)) FROM article;
 ROLLBACK does not take it back: the job server has the job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, jsonb, text) FROM PUBLIC;

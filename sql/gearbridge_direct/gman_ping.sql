@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_ping()
+CREATE FUNCTION @extschema@.gman_ping()
 RETURNS interval
 LANGUAGE plpython3u VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -7,11 +7,11 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].ping()
 $python$;
 
-COMMENT ON FUNCTION gman_ping() IS
+COMMENT ON FUNCTION @extschema@.gman_ping() IS
 $comment$Ask the job server for an echo, and return how long it took there and back. Connects if need be.
 Raises 08001 if no server can be reached.
 
 Example: SELECT gman_ping();
 ROLLBACK changes nothing about it: it submits no job.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_ping() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_ping() FROM PUBLIC;

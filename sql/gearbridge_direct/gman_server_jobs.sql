@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_server_jobs(
+CREATE FUNCTION @extschema@.gman_server_jobs(
     OUT handle text,
     OUT retries bigint,
     OUT ignored boolean,
@@ -12,7 +12,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].server_jobs()
 $python$;
 
-COMMENT ON FUNCTION gman_server_jobs() IS
+COMMENT ON FUNCTION @extschema@.gman_server_jobs() IS
 $comment$The jobs that the job server has: their handles, how often each was taken up again, whether it was cancelled and is
 ignored, and whether the server's store has it.
 It asks the server that this session's jobs go to.
@@ -21,4 +21,4 @@ Raises 08001 if no server can be reached.
 Example: SELECT * FROM gman_server_jobs();
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_server_jobs() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_server_jobs() FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_server_status(
+CREATE FUNCTION @extschema@.gman_server_status(
     OUT function text,
     OUT jobs bigint,
     OUT running bigint,
@@ -12,7 +12,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].server_status()
 $python$;
 
-COMMENT ON FUNCTION gman_server_status() IS
+COMMENT ON FUNCTION @extschema@.gman_server_status() IS
 $comment$The functions that the job server knows: how many jobs wait or run, how many run, and how many workers can do them.
 It asks the server that this session's jobs go to.
 Raises 08001 if no server can be reached.
@@ -20,4 +20,4 @@ Raises 08001 if no server can be reached.
 Example: SELECT * FROM gman_server_status();
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_server_status() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_server_status() FROM PUBLIC;

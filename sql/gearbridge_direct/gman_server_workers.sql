@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_server_workers(
+CREATE FUNCTION @extschema@.gman_server_workers(
     OUT connection bigint,
     OUT address text,
     OUT client_id text,
@@ -12,7 +12,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].server_workers()
 $python$;
 
-COMMENT ON FUNCTION gman_server_workers() IS
+COMMENT ON FUNCTION @extschema@.gman_server_workers() IS
 $comment$The connections to the job server: its number for each, from where, the id that the worker or client gave itself, and
 which functions it can do. Clients are in it too, this session as well: they can do none.
 It asks the server that this session's jobs go to.
@@ -21,4 +21,4 @@ Raises 08001 if no server can be reached.
 Example: SELECT * FROM gman_server_workers();
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_server_workers() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_server_workers() FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_status_by_unique_key(
+CREATE FUNCTION @extschema@.gman_status_by_unique_key(
     unique_key text,
     OUT known boolean,
     OUT running boolean,
@@ -15,7 +15,7 @@ if "gearbridge" not in GD: plpy.execute("SELECT gearbridge._load()")
 return GD["gearbridge"].status_by_unique_key(unique_key)
 $python$;
 
-COMMENT ON FUNCTION gman_status_by_unique_key(text) IS
+COMMENT ON FUNCTION @extschema@.gman_status_by_unique_key(text) IS
 $comment$How far a job is, by its unique key: one row like gman_status()'s, with waiting_clients: how many foreground clients wait
 for it. Unlike the handle, the key is known to all who submit the job. Where several functions have a job with this key,
 the row is that of any one of them. A NULL key gives a row of NULLs.
@@ -23,4 +23,4 @@ the row is that of any one of them. A NULL key gives a row of NULLs.
 Example: SELECT running, waiting_clients FROM gman_status_by_unique_key('invoice-7');
 ROLLBACK changes nothing about it: it only reads.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_status_by_unique_key(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_status_by_unique_key(text) FROM PUBLIC;

@@ -1,10 +1,10 @@
-CREATE AGGREGATE gman_sum(function text, workload text) (
+CREATE AGGREGATE @extschema@.gman_sum(function text, workload text) (
     SFUNC = gearbridge._sum_add,
     STYPE = text[],
     FINALFUNC = gearbridge._sum_do
 );
 
-COMMENT ON AGGREGATE gman_sum(text, text) IS
+COMMENT ON AGGREGATE @extschema@.gman_sum(text, text) IS
 $comment$Have workers do one job for each row, and return the sum of their results as bigint. The jobs of one function run at the
 same time, as many as there are workers. Of each result the whole number at its beginning counts, and 0 where there is
 none, as in the MySQL function of this name. No rows give NULL.
@@ -14,4 +14,4 @@ beyond bigint.
 Example: SELECT gman_sum('countWords', body) FROM article;
 ROLLBACK does not take it back: the workers have done it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_sum(text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_sum(text, text) FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_low_background(function text, payload text, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload text, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -8,16 +8,16 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, text, text) IS
 $comment$Put a background job of low priority into the job table and return its handle. Where PL/Python is not to be had,
 this is what the function of this name does: gman_enqueue() with its arguments.
 
 Example: SELECT gman_do_low_background('sendWelcomeEmail', 'user=7');
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_low_background(function text, payload bytea, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload bytea, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -27,16 +27,16 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, bytea, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, bytea, text) IS
 $comment$Put a background job of low priority into the job table and return its handle. Where PL/Python is not to be had,
 this is what the function of this name does: gman_enqueue() with its arguments.
 
 Example: SELECT gman_do_low_background('resize', 'cat.jpg'::bytea);
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, bytea, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, bytea, text) FROM PUBLIC;
 
-CREATE FUNCTION gman_do_low_background(function text, payload jsonb, unique_key text DEFAULT NULL)
+CREATE FUNCTION @extschema@.gman_do_low_background(function text, payload jsonb, unique_key text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -46,11 +46,11 @@ BEGIN
 END
 $function$;
 
-COMMENT ON FUNCTION gman_do_low_background(text, jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.gman_do_low_background(text, jsonb, text) IS
 $comment$Put a background job of low priority into the job table and return its handle. Where PL/Python is not to be had,
 this is what the function of this name does: gman_enqueue() with its arguments.
 
 Example: SELECT gman_do_low_background('index', jsonb_build_object('id', 7));
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION gman_do_low_background(text, jsonb, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_do_low_background(text, jsonb, text) FROM PUBLIC;

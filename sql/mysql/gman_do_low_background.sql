@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_do_low_background(p_function VARCHAR(512) CHARACTER SET utf8mb4, p_payload LONGBLOB)
+CREATE FUNCTION gman_do_low_background(p_function LONGTEXT CHARACTER SET utf8mb4, p_payload LONGBLOB)
 RETURNS VARCHAR(64) CHARACTER SET ascii
 NOT DETERMINISTIC MODIFIES SQL DATA SQL SECURITY DEFINER
 COMMENT 'Enqueue a job of low priority with this transaction and return its handle; for more, gman_enqueue. ROLLBACK takes it back.'

@@ -1,10 +1,13 @@
-CREATE FUNCTION gman_job(p_handle VARCHAR(64) CHARACTER SET ascii)
+CREATE FUNCTION gman_job(p_handle VARCHAR(255) CHARACTER SET ascii)
 RETURNS LONGTEXT CHARACTER SET utf8mb4
 NOT DETERMINISTIC READS SQL DATA SQL SECURITY DEFINER
 COMMENT 'The row of gman_jobs of one job, as JSON; NULL for a handle that is not in the table. ROLLBACK changes nothing about it.'
 BEGIN
     DECLARE v_job LONGTEXT CHARACTER SET utf8mb4;
     DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_job = NULL;
+    -- MariaDB drops nothing in a read-only transaction.
+    DECLARE CONTINUE HANDLER FOR 1792 BEGIN END;
+    \own gman_jobs
     SELECT JSON_OBJECT(
         'handle', handle,
         'function', `function`,

@@ -1,8 +1,9 @@
-CREATE FUNCTION gman_prune(p_days DOUBLE, p_state VARCHAR(6) CHARACTER SET ascii)
+CREATE FUNCTION gman_prune(p_days DOUBLE, p_state LONGTEXT CHARACTER SET utf8mb4)
 RETURNS BIGINT
 NOT DETERMINISTIC MODIFIES SQL DATA SQL SECURITY DEFINER
 COMMENT 'Delete finished jobs kept for so many days: done, failed, or NULL, both; return how many. The server does so too. ROLLBACK brings them back.'
 BEGIN
+    \own gearbridge_job
     IF p_days IS NULL THEN
         SIGNAL SQLSTATE '22004' SET MESSAGE_TEXT = 'the days cannot be NULL';
     ELSEIF p_state NOT IN ('done', 'failed') THEN

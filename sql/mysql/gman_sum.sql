@@ -1,4 +1,4 @@
-CREATE FUNCTION gman_sum(p_function VARCHAR(512) CHARACTER SET utf8mb4, p_payload LONGBLOB)
+CREATE FUNCTION gman_sum(p_function LONGTEXT CHARACTER SET utf8mb4, p_payload LONGBLOB)
 RETURNS BIGINT
 DETERMINISTIC NO SQL SQL SECURITY DEFINER
 COMMENT 'Not to be had here: a stored function cannot call a job server and wait for the result.'

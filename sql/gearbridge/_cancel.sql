@@ -1,0 +1,24 @@
+CREATE FUNCTION gearbridge._cancel(handle text, caller gearbridge.caller DEFAULT current_user)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
+    IF pg_catalog.pg_has_role(_cancel.caller, current_user, 'USAGE') IS NOT TRUE THEN
+        IF NOT EXISTS (SELECT FROM gearbridge._grants_of(_cancel.caller, '{admin}')) THEN
+            PERFORM gearbridge._demand('admin', _cancel.caller);
+        END IF;
+    END IF;
+    DELETE FROM gearbridge.gearbridge_job AS job WHERE job.handle = _cancel.handle AND job.state = 1;
+    RETURN FOUND;
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge._cancel(text, gearbridge.caller) IS
+$comment$Do what gman_cancel() does. Raises 42501 for a caller that is no administrator.
+
+Example: SELECT gearbridge._cancel('S:42');
+ROLLBACK brings the job back.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge._cancel(text, gearbridge.caller) FROM PUBLIC;

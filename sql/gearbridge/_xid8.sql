@@ -1,0 +1,21 @@
+CREATE FUNCTION gearbridge._xid8(number xid)
+RETURNS xid8
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    short CONSTANT numeric := number::text::numeric;
+    present CONSTANT numeric := pg_snapshot_xmax(pg_current_snapshot())::text::numeric;
+BEGIN
+    -- Numbers below 3 are no transactions, whenever that was.
+    RETURN CASE WHEN short < 3 THEN short ELSE short + round((present - short) / 4294967296) * 4294967296 END::text::xid8;
+END
+$function$;
+
+COMMENT ON FUNCTION gearbridge._xid8(xid) IS
+$comment$The transaction number in a row, with its upper half, which rows lack: the one nearest to the present.
+
+Example: SELECT pg_xact_status(gearbridge._xid8(xmin)) FROM gearbridge.role_right;
+ROLLBACK changes nothing about it: it only reads.$comment$;
+
+REVOKE EXECUTE ON FUNCTION gearbridge._xid8(xid) FROM PUBLIC;
