@@ -5,36 +5,29 @@ It knows the queue, the journal and the peers; it knows no packet that comes in,
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Drop, Operation, Put, StoredJob
+from gearbridge.records import MAX_FUNCTION, MAX_UNIQUE_KEY, Drop, StoredJob
 from gearbridge.wire.packets import error
 
-from .jobs import GONE, RUNNING, STORING, BeyondJob, Job, line_of
-from .journal import Ticket
+from .function import NO_JOBS
+from .jobs import STORING, Job, SpilledJob, line_of
+from .pending_reply import PendingReply
 from .queue import coalescing_key
 from .replies import created, created_headers
-from .timing import sample
+from .sampling import sample
+from .sleepers import wake
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from .failures import Failure
-    from .jobs import Function
+    from .function import Function
     from .lifecycle import JobLifecycle
     from .peer import Peer
     from .schedule import Schedule
 
-#: Longest unique key, in bytes. gearmand accepts 64 and corrupts the last one.
-MAX_UNIQUE_KEY = 255
-#: Longest function name, in bytes; of a reducer too.
-MAX_FUNCTION = 512
-
-_NONE: Mapping[bytes, bytes] = MappingProxyType({})
-
 QUEUE_FULL = error(b"QUEUE_ERROR", b"Job queue is full")
 UNIQUE_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+TOO_MANY_FUNCTIONS = error(b"QUEUE_ERROR", b"Too many functions are known")
 FUNCTION_TOO_LARGE = error(b"ARGUMENT_TOO_LARGE", b"Function name too large")
 
 
@@ -45,10 +38,13 @@ class Admission:
         self._lifecycle = lifecycle
         self._queue = lifecycle.queue
         self._window = lifecycle.window
-        self._handle = lifecycle.settings.handle_prefix.encode().replace(b"%", b"%%") + b":%d"
-        self._number = lifecycle.settings.first_number - 1
+        self._order = lifecycle.order
+        settings = lifecycle.settings
+        self._wakeup = settings.worker_wakeup
+        self._handle = f"{settings.handle_prefix}:{settings.life}".encode().replace(b"%", b"%%") + b"%d"
+        self._number = settings.first_number - 1
 
-    def submit(  # noqa: C901, PLR0911, PLR0912  one function, for a call costs as much as three of these branches
+    def submit(  # noqa: C901, PLR0911, PLR0912, PLR0915  one function, for a call costs as much as three of these branches
         self,
         peer: Peer,
         name: bytes,
@@ -93,11 +89,16 @@ class Admission:
             job.background = True
             if schedule is not None or self._lifecycle.durable:
                 may_be_beyond = (key is None and schedule is None) or self._lifecycle.shared
-                if may_be_beyond and self._window.is_beyond(function, priority, due):
-                    self._put_beyond(peer, function, job, schedule)
+                if may_be_beyond and self._window.is_spilled(function, priority, due):
+                    self._put_spilled(peer, function, job, schedule)
                     return
                 queue.add(function, job, key)
-                self._promise(peer, job, schedule)
+                if schedule is not None:
+                    self._promise(peer, job, schedule)
+                    return
+                if not due:
+                    function.storing = job
+                self._store(peer, job)
                 return
         else:
             _attach(peer, job)
@@ -105,6 +106,10 @@ class Admission:
             peer.outbox.append(created_headers[len(handle)] + handle)  # as `send(created(handle))` would
         else:
             peer.send(created(handle))
+            if peer.held and function.storing is not None and not background:
+                queue.add(function, job, key)
+                self._order.follow(job, function.storing)
+                return
         if due:
             queue.add(function, job, key)
             self._lifecycle.make_ready(function, job)
@@ -112,13 +117,20 @@ class Admission:
         # As `add` and `make_ready`, written out: a new Job is QUEUED already.
         queue.jobs[handle] = job
         if key is not None:
-            function.uniques[key] = job
+            (function.uniques or function.own_uniques())[key] = job
         function.total += 1
         function.added += 1
         job.since = queue.now
-        function.ready[priority].append(job)
+        if function.wide:
+            function.line(priority).append(job)
+            wake(function, self._wakeup)
+            return
+        ready = function.ready[priority]
+        if ready is NO_JOBS:
+            ready = function.line(priority)
+        ready.append(job)
         if function.sleepers:
-            self._lifecycle.wake(function)
+            wake(function, self._wakeup)
 
     def restore(self, stored: StoredJob) -> None:
         """Take back a job that the store kept from before the start. It counts against no limit."""
@@ -157,7 +169,7 @@ class Admission:
         self._lifecycle.failures.forget(failure)
         if self._lifecycle.shared:
             self._lifecycle.journal.end(Drop(job.handle))
-            self._put_beyond(peer, function, job)
+            self._put_spilled(peer, function, job)
             return True
         queue.add(function, job, key)
         if self._lifecycle.durable:
@@ -168,62 +180,20 @@ class Admission:
             self._lifecycle.make_ready(function, job)
         return True
 
-    def committed(
-        self, group: Sequence[Operation], errors: Mapping[int, str], joined: Mapping[bytes, bytes] = _NONE
-    ) -> None:
-        """The store has applied a group; `errors` tells which of its operations failed, by index, and why.
-
-        `joined` tells which jobs are none, because one with their unique key waits in the table, and its handle.
-        """
-        self._lifecycle.journal.group_done()
-        waiting: dict[Peer, None] = {}
-        for index, operation in enumerate(group):
-            if isinstance(operation, Put) and isinstance(operation.job, Job):
-                job = operation.job
-                ticket = job.ticket
-                job.ticket = None
-                if index in errors:
-                    reply = error(b"QUEUE_ERROR", errors[index].encode())
-                    self._refused(job)
-                else:
-                    other = joined.get(job.handle)
-                    reply = created(other or job.handle)
-                    if job.state == STORING:
-                        self._stored(job, counts=other is None)
-                if ticket is not None:
-                    ticket.reply = reply
-                    waiting.update(dict.fromkeys(ticket.peers))
-        for peer in waiting:
-            peer.release()
-        cancelled = self._window.cancelled
-        if cancelled:  # and deleted now, so that no claim brings them
-            cancelled.difference_update(one.handle for one in group if isinstance(one, Drop))
-
-    def _stored(self, job: Job, *, counts: bool) -> None:
-        function = self._queue.functions[job.function]
-        if not job.beyond:
-            self._lifecycle.make_ready(function, job)
-            return
-        if counts:
-            self._queue.let_go(job)
-        else:
-            function.added -= 1
-            self._queue.remove(job)
-        self._window.leave(job)
-        if function.workers:
-            self._lifecycle.wants_claim = True
-
-    def _put_beyond(self, peer: Peer, function: Function, job: Job, schedule: Schedule | None = None) -> None:
-        gone = BeyondJob(job.handle, job.function, job.payload, job.unique_key, job.priority, job.due, 0, job.reducer)
+    def _put_spilled(self, peer: Peer, function: Function, job: Job, schedule: Schedule | None = None) -> None:
+        gone = SpilledJob(job.handle, job.function, job.payload, job.unique_key, job.priority, job.due, 0, job.reducer)
         gone.line = line_of(job.priority, job.due or schedule is not None)
         gone.background = True
         self._queue.add(function, gone, None)
-        self._queue.count_beyond(function, gone.line, 1)
+        self._queue.count_spilled(function, gone.line, 1)
         self._promise(peer, gone, schedule)
 
     def _new_function(self, peer: Peer, name: bytes) -> Function | None:
         if len(name) > MAX_FUNCTION:
             peer.send(FUNCTION_TOO_LARGE)
+            return None
+        if not self._queue.has_room_for(name):
+            peer.send(TOO_MANY_FUNCTIONS)
             return None
         return self._queue.function(name)
 
@@ -235,8 +205,8 @@ class Admission:
         if self._lifecycle.durable:
             self._window.enter(job)  # now, for it may be cancelled before it is planned
         self._lifecycle.unplanned.append((job, schedule))
-        self._lifecycle.wants_tick = True
-        job.ticket = Ticket()
+        self._lifecycle.signals.wants_tick = True
+        job.ticket = PendingReply()
         peer.hold(job.ticket)
 
     def _join(self, peer: Peer, job: Job, background: bool) -> None:
@@ -256,22 +226,9 @@ class Admission:
             peer.send(created(job.handle))
 
     def _store(self, peer: Peer, job: Job) -> None:
-        job.ticket = Ticket()
+        job.ticket = PendingReply()
         self._lifecycle.store(job)
         peer.hold(job.ticket)
-
-    def _refused(self, job: Job) -> None:
-        """The store would not keep the job. Who was promised only a result, before, may still get it."""
-        if job.background and job.state != GONE:
-            self._window.leave(job)
-        job.background = False
-        if job.state == STORING:
-            for client in job.clients or ():
-                client.awaited.pop(job.handle, None)  # its submit is answered with the error
-        elif job.clients or job.state in {RUNNING, GONE}:
-            return
-        self._queue.functions[job.function].abandoned += 1
-        self._queue.remove(job)
 
 
 def _attach(peer: Peer, job: Job) -> None:

@@ -10,38 +10,54 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import ENQUEUED, Release
 
-from .jobs import EnqueuedJob, ReturnedJob, line_of
-from .pace import Pace
+from .enqueued import EnqueuedJob
+from .function import ZEROS
+from .jobs import ReclaimedJob, line_of
+from .prefetch import PrefetchRate
 from .queue import coalescing_key
-from .timing import sample, sample_of_many
+from .sampling import sample, sample_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gearbridge.records import Backlog, ClaimedJob
 
-    from .jobs import Function, Job
-    from .lifecycle import JobLifecycle
+    from .function import Function
+    from .jobs import Job
+    from .state import State
 
 #: How many such jobs of a function are held at most; at half of them more are asked for.
 CLAIM_WINDOW = 1000
+#: Bytes of a claim where they are not limited.
+_MOST_BYTES = 1 << 62
 
 
-def rooms(lifecycle: JobLifecycle) -> dict[bytes, int]:
-    """How many jobs each function can take, of those that have a worker here. Asking clears `wants_claim`.
+def claim_capacity(state: State) -> dict[bytes, int]:
+    """Return how many jobs to claim of each function that has a worker here. Clears `wants_claim`.
 
     A function that still has many is left out, so that claims are few and large.
     """
-    lifecycle.wants_claim = False
-    if lifecycle.retiring or not lifecycle.lease.holds(lifecycle.queue.now):
+    state.signals.wants_claim = False
+    if state.retiring or state.short_of_memory or not state.lease.holds(state.queue.now):
         return {}
-    functions = [function for function in lifecycle.queue.functions.values() if function.workers]
-    if lifecycle.shared:
+    functions = [function for function in state.queue.functions.values() if function.workers]
+    if state.shared:
         for function in functions:
             if function.pace is None:
-                function.pace = Pace()
-            function.pace.look(lifecycle.queue.now, len(function.workers), CLAIM_WINDOW)
+                function.pace = PrefetchRate()
+            function.pace.look(state.queue.now, len(function.workers), CLAIM_WINDOW)
+    if capacity_in_bytes(state) <= 1:
+        # What has nothing here gets one job at a time, whatever it is: large jobs of one function stop no other.
+        return {function.name: 1 for function in functions if not any(function.claimed)}
     return {function.name: room for function in functions if (room := _room(function))}
+
+
+def capacity_in_bytes(state: State) -> int:
+    """Return how many bytes of payload to claim; 1 is a single job. The window's bytes, while half of them are free."""
+    most = state.settings.window_bytes
+    if not most:
+        return _MOST_BYTES
+    return 1 if state.queue.claimed_bytes > most // 2 else most - state.queue.claimed_bytes
 
 
 def _window(function: Function) -> int:
@@ -55,15 +71,21 @@ def _room(function: Function) -> int:
         return window - held
     # What waits beyond the window must not wait for less urgent jobs that are held already.
     ahead = 0
-    for claimed, beyond in zip(function.claimed, function.beyond, strict=False):
+    for claimed, spilled in zip(function.claimed, function.spilled, strict=False):
         ahead += claimed
-        if beyond:
+        if spilled:
             return window - ahead if ahead <= window // 2 else 0
     return 0
 
 
-def makes_room(function: Function, priority: int) -> bool:
-    """Whether the end of a claimed job of this priority was the one that makes room for more."""
+def makes_room(state: State, function: Function, priority: int, bytes_before: int) -> bool:
+    """Return whether the end of a claimed job of this priority was the one that makes room for more.
+
+    `bytes_before` is what claimed jobs had before it ended.
+    """
+    half = state.settings.window_bytes // 2
+    if half and bytes_before > half:
+        return state.queue.claimed_bytes <= half or not any(function.claimed)
     again = _window(function) // 2
     held = 0
     for rank, claimed in enumerate(function.claimed):
@@ -73,16 +95,16 @@ def makes_room(function: Function, priority: int) -> bool:
     return False
 
 
-def take_in(lifecycle: JobLifecycle, jobs: Iterable[ClaimedJob]) -> None:
+def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
     """Take in what the store has claimed. It counts against no limit."""
-    queue = lifecycle.queue
-    if lifecycle.shared and (lifecycle.retiring or not lifecycle.lease.holds(queue.now)):
-        for claimed in jobs:  # for other nodes; where the lease is over the row is free anyway
-            lifecycle.journal.end(Release(claimed.handle))
+    queue = state.queue
+    if state.shared and state.retiring:
+        for claimed in jobs:  # for other nodes
+            state.journal.end(Release(claimed.handle))
         return
     returned: list[ClaimedJob] = []
     for claimed in jobs:
-        if claimed.handle in queue.jobs or claimed.handle in lifecycle.window.cancelled:
+        if claimed.handle in queue.jobs or claimed.handle in state.window.cancelled:
             continue
         if not claimed.handle.startswith(ENQUEUED):
             returned.append(claimed)
@@ -93,19 +115,19 @@ def take_in(lifecycle: JobLifecycle, jobs: Iterable[ClaimedJob]) -> None:
         key = coalescing_key(job.unique_key, job.payload)
         # The table keeps its unique keys apart from those of jobs that came over a socket.
         queue.add(function, job, None if key in function.uniques else key)
-        _have(lifecycle, function, job)
-    _take_back(lifecycle, returned)
+        _have(state, function, job)
+    _take_back(state, returned)
 
 
-def _take_back(lifecycle: JobLifecycle, returned: list[ClaimedJob]) -> None:
-    queue = lifecycle.queue
+def _take_back(state: State, returned: list[ClaimedJob]) -> None:
+    queue = state.queue
     counts = Counter(claimed.function for claimed in returned)
     for claimed in returned:
         function = queue.function(claimed.function)
         # The first of them is a sample of all.
         weight = counts.pop(claimed.function, 0)
-        make = sample_of_many(queue, function, weight) if weight else ReturnedJob
-        job: ReturnedJob = make(
+        make = sample_of_many(queue, function, weight) if weight else ReclaimedJob
+        job: ReclaimedJob = make(
             claimed.handle,
             function.name,
             claimed.payload,
@@ -118,34 +140,38 @@ def _take_back(lifecycle: JobLifecycle, returned: list[ClaimedJob]) -> None:
         job.background = True
         key = coalescing_key(job.unique_key, job.payload)
         queue.take_back(function, job, None if key in function.uniques else key)
-        _have(lifecycle, function, job)
+        _have(state, function, job)
 
 
-def _have(lifecycle: JobLifecycle, function: Function, job: Job) -> None:
-    function.claimed[job.priority] += 1
-    lifecycle.window.enter(job)
-    lifecycle.make_ready(function, job)
+def _have(state: State, function: Function, job: Job) -> None:
+    claimed = function.claimed
+    if claimed is ZEROS:
+        claimed = function.own("claimed")
+    claimed[job.priority] += 1
+    state.queue.claimed_bytes += len(job.payload)
+    state.window.enter(job)
+    state.make_ready(function, job)
 
 
-def note_backlog(lifecycle: JobLifecycle, backlog: Iterable[Backlog]) -> int:
+def record_backlog(state: State, backlog: Iterable[Backlog]) -> int:
     """Know what waits beyond the window from before the start; return how many jobs that is."""
-    queue = lifecycle.queue
+    queue = state.queue
     count = 0
     for part in backlog:
         function = queue.function(part.function)
         function.added += part.jobs
         function.restored += part.jobs
         function.total += part.jobs
-        queue.count_beyond(function, line_of(part.priority, part.due), part.jobs)
+        queue.count_spilled(function, line_of(part.priority, part.due), part.jobs)
         count += part.jobs
     return count
 
 
-def recount(lifecycle: JobLifecycle, backlog: Iterable[Backlog]) -> None:
+def recount(state: State, backlog: Iterable[Backlog]) -> None:
     """Know what waits in a table that other nodes use too, as it was counted there."""
-    queue = lifecycle.queue
+    queue = state.queue
     lines: dict[bytes, list[int]] = {}
     for part in backlog:
         lines.setdefault(part.function, [0, 0, 0, 0])[line_of(part.priority, part.due)] += part.jobs
-    for name in {*lines, *(function.name for function in queue.functions.values() if any(function.beyond))}:
+    for name in {*lines, *(function.name for function in queue.functions.values() if any(function.spilled))}:
         queue.recount(queue.function(name), lines.get(name, [0, 0, 0, 0]))

@@ -2,65 +2,66 @@
 
 How a shell drives it, in this order for everything it reads:
 
-    engine.queue.now = now                 # so that the age of a job is known
     packets = parser.feed(data)
-    engine.receive(peer, packets)          # or connect, disconnect, committed
-    if engine.wants_tick: rearm(engine.tick(now, wall))
+    left = engine.receive(peer, packets, now)   # or connect, disconnect, committed; hand in what is left later
+    if engine.signals.wants_tick: rearm(engine.tick(now, wall))
     for peer in engine.take_dirty(): write(peer.take_outbox()); close it if peer.closing
-    if engine.journal and no group is being applied: apply(engine.journal.take_group()), then engine.committed(...)
-    with each group: look for what engine.take_questions() asks for, then engine.answered(...)
+    if engine.journal and no group is being applied: apply(engine.journal.take_group()), then engine.committed(..., now)
+    with each group: look for what engine.take_table_lookups() asks for, then engine.answered(...)
+
+It is the core's only face. Beside it shells know `signals`, `snapshot`, `settings`, the journal, peers, and a few types
+of values; `lifecycle` is for the core and its tests. `now` is in seconds on a clock that never steps.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from gearbridge.wire.commands import LAST, MALFORMED, OUTCOMES, POISON, TEXT, UNKNOWN, WRONG_MAGIC
-from gearbridge.wire.packets import error
-
-from .admin_commands import AdminCommands
+from .acknowledgement import Acknowledgement
 from .admission import Admission
-from .claims import note_backlog, recount, rooms, take_in
-from .client_commands import ClientCommands
-from .lease import lose_lease
+from .claims import add_claimed, capacity_in_bytes, claim_capacity, record_backlog, recount
+from .clock import tick
+from .dispatch import dispatch_table
+from .draining import drain, is_idle, take_no_more
+from .leaving import leave
 from .lifecycle import JobLifecycle
-from .limits import know_limits
-from .peer import Peer
-from .questions import reply
-from .retiring import is_idle, retire
-from .ticking import tick
-from .worker_commands import WorkerCommands
+from .limits import apply_limits
+from .ownership import forget_lost_jobs, resume, suspend
+from .peer import Interrupted, OthersTurn, Peer
+from .pending_reply import NO_ANSWER
+from .shortage import set_short_of_memory
+from .snapshot import Snapshot
+from .table_lookups import reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, Limits, Operation, StoredJob, WaitingJob
+    from gearbridge.records import Backlog, ClaimedJob, Limits, NodeStatus, Operation, StoredJob, WaitingJob
     from gearbridge.wire.parser import Packet
 
-    from .client_commands import Handler
-    from .questions import Question
+    from .pending_reply import TableLookup
     from .settings import Settings
-
-NOT_EXPECTED = error(b"INVALID_COMMAND", b"Command not expected")
-MAGIC_EXPECTED = error(b"INVALID_MAGIC", b"Request magic expected")
-TOO_FEW_ARGUMENTS = error(b"INVALID_PACKET", b"Packet has too few arguments")
+    from .signals import TimeOut
 
 
 class Engine:
-    """One job server. `durable` says whether its store keeps background jobs over a restart.
+    """One job server. `durable`: its store keeps background jobs over a restart.
 
-    `claimable` says that jobs may wait there, and be claimed: what SQL enqueued, and what is beyond the window.
+    `claimable`: jobs may wait there, and be claimed: what SQL enqueued, and spilled jobs.
     """
 
-    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False) -> None:
-        self.lifecycle = JobLifecycle(settings, durable=durable, claimable=claimable)
+    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False, owned: bool = False) -> None:
+        self.lifecycle = lifecycle = JobLifecycle(settings, durable=durable, claimable=claimable, owned=owned)
         self._admission = Admission(self.lifecycle)
-        self.journal = self.lifecycle.journal
-        self.queue = self.lifecycle.queue
-        self.peers: dict[Peer, None] = {}  # in the order they connected
+        self._acknowledgement = Acknowledgement(self.lifecycle)
+        self.signals = lifecycle.signals
+        self.journal = lifecycle.journal
+        self._queue = lifecycle.queue
+        self._peers: dict[Peer, None] = {}  # in the order they connected
         self._dirty: list[Peer] = []
         self._exceptions = settings.exceptions
-        self._table = self._dispatch_table()
+        self._table = dispatch_table(self.lifecycle, self._admission, self._peers)
 
     # Called by the shell.
 
@@ -68,26 +69,45 @@ class Engine:
         """A new connection. `number` is its file descriptor and `address` its IP, as `workers` shows them."""
         peer = Peer(self._dirty, owner, number, address)
         peer.exceptions = self._exceptions
-        self.peers[peer] = None
+        self._peers[peer] = None
         return peer
 
-    def receive(self, peer: Peer, packets: Iterable[Packet]) -> None:
-        """Handle what a peer sent, in order. Never raises for anything that came over a wire."""
+    def receive(self, peer: Peer, packets: Iterable[Packet], now: float) -> Iterator[Packet] | None:
+        """Handle what a peer sent, in order. Never raises for anything that came over a wire.
+
+        After a large answer it returns the packets that are left, to be handed in again when that is written; and
+        before one while others wait for their turn. What comes from a peer that is to be closed is dropped.
+        """
+        if peer.closing:
+            return None
+        self._queue.now = now
         table = self._table
-        for command, args in packets:
-            table[command](peer, args)
+        left = iter(packets)
+        try:
+            for command, args in left:
+                table[command](peer, args)
+        except Interrupted:
+            return None if peer.closing else left
+        except OthersTurn:
+            return chain(((command, args),), left)
+        return None
+
+    def set_crowded(self, crowded: bool) -> None:
+        """While connections wait for their turn none gets a long list out of turn."""
+        self.lifecycle.crowded = crowded
 
     def disconnect(self, peer: Peer) -> None:
         """The connection is gone; nothing may be written to it any more."""
         peer.closed = True
         if peer in self._dirty:
             self._dirty.remove(peer)
-        peer.dirty = True  # so that nobody ever lists it again
-        del self.peers[peer]
-        self.lifecycle.leave(peer)
+        peer.dirty = True  # so that it is never listed again
+        del self._peers[peer]
+        leave(self.lifecycle, peer)
 
-    def restore(self, stored: Iterable[StoredJob]) -> int:
+    def restore(self, stored: Iterable[StoredJob], now: float) -> int:
         """Take back what the store kept, in order, before the first connection; return how many jobs that was."""
+        self._queue.now = now
         count = 0
         for job in stored:
             self._admission.restore(job)
@@ -96,82 +116,120 @@ class Engine:
 
     def restore_backlog(self, backlog: Iterable[Backlog]) -> int:
         """Know what else waits in the store's table, beyond the window; return how many jobs that is."""
-        return note_backlog(self.lifecycle, backlog)
+        return record_backlog(self.lifecycle, backlog)
 
     def recount(self, backlog: Iterable[Backlog]) -> None:
         """Know anew what waits in a table that other nodes use too."""
         recount(self.lifecycle, backlog)
 
     def take_limits(self) -> dict[bytes, Limits]:
-        """How many jobs may wait of the functions of which that was set here since the last call."""
+        """Return the limits of waiting jobs that were set here since the last call, by function."""
         taken, self.lifecycle.limits = self.lifecycle.limits, {}
         return taken
 
-    def know_limits(self, limits: Mapping[bytes, Limits]) -> None:
-        """How many jobs may wait of each function, as the nodes agree on it by now."""
-        know_limits(self.lifecycle, limits)
+    def return_limits(self, taken: Mapping[bytes, Limits]) -> None:
+        """Take back limits that the store could not write: the next call of `take_limits` has them again."""
+        self.lifecycle.limits = {**taken, **self.lifecycle.limits}
 
-    def lose_lease(self) -> None:
-        """This node's lease is over: forget what it has claimed. `lifecycle.lease` tells that it is lost."""
-        lose_lease(self.lifecycle)
+    def apply_limits(self, limits: Mapping[bytes, Limits]) -> None:
+        """Apply the limits of waiting jobs that the nodes agree on, by function."""
+        apply_limits(self.lifecycle, limits)
 
-    def renew_lease(self, until: float) -> None:
-        """There is a lease until then, on the shell's clock."""
-        lease = self.lifecycle.lease
-        lease.until = until
-        if lease.lost:
-            lease.lost = False
-            self.lifecycle.wants_claim = True
+    def set_nodes(self, nodes: Iterable[NodeStatus]) -> None:
+        """Set the nodes that share the table, which the admin command `nodes` lists."""
+        self.lifecycle.nodes = tuple(nodes)
+
+    def suspend(self) -> None:
+        """Give out nothing that the store keeps: whether it is this server's still is in doubt; see `signals`."""
+        suspend(self.lifecycle)
+
+    def forget_lost_jobs(self, handles: Collection[bytes]) -> None:
+        """Forget these claimed jobs, which are other nodes' by now, and what was to be written of them."""
+        forget_lost_jobs(self.lifecycle, handles)
+
+    def resume(self, until: float) -> None:
+        """The store, or the lease of what was claimed from it, is this server's until then, on the shell's clock."""
+        resume(self.lifecycle, until)
 
     def repeat(self, peer: Peer, handle: bytes) -> bool:
         """Do a job once more that failed lately; the peer gets or is promised JOB_CREATED. False: that cannot be."""
         failure = self.lifecycle.failures.find(handle)
         return failure is not None and self._admission.repeat(peer, failure)
 
-    def rooms(self) -> dict[bytes, int] | None:
-        """How many jobs to claim of each function that has a worker here; asking clears `wants_claim`.
+    def claim_capacity(self) -> dict[bytes, int] | None:
+        """Return how many jobs to claim of each function that has a worker here; clears `wants_claim`.
 
         None where there is no room for any.
         """
-        return rooms(self.lifecycle) or None
+        return claim_capacity(self.lifecycle) or None
 
-    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
+    def capacity_in_bytes(self) -> int:
+        """Return how many bytes of payload to claim; at least one job is, whatever its size."""
+        return capacity_in_bytes(self.lifecycle)
+
+    def cancel(self, handle: bytes) -> bool:
+        """End a job in memory that is not done; return whether there was one."""
+        job = self._queue.jobs.get(handle)
+        if job is not None:
+            self.lifecycle.cancel(job)
+        return job is not None
+
+    def claimed(self, jobs: Iterable[ClaimedJob], now: float) -> None:
         """Take in what was claimed from the job table. The rows are this engine's to settle, through the journal."""
-        take_in(self.lifecycle, jobs)
+        self._queue.now = now
+        add_claimed(self.lifecycle, jobs)
 
     def committed(
-        self, group: Sequence[Operation], errors: Mapping[int, str], joined: Mapping[bytes, bytes] | None = None
+        self,
+        group: Sequence[Operation],
+        errors: Mapping[int, str],
+        now: float,
+        joined: Mapping[bytes, bytes] | None = None,
     ) -> None:
         """A commit group is durable, but for the operations whose index is in `errors`, with the reason.
 
         `joined`: handles of jobs that are none, because one with their unique key waits in the table, and its handle.
         """
-        self._admission.committed(group, errors, joined or {})
+        self._queue.now = now
+        self._acknowledgement.committed(group, errors, joined or {})
 
-    def take_questions(self) -> list[Question]:
-        """What to ask the store after the journal's next group, whose replies are held until `answered`."""
-        return self.lifecycle.questions.take()
+    def record_unwritten(self, handles: frozenset[bytes]) -> None:
+        """The settlements that the store failed to write, and that are written later, are those of these jobs."""
+        settling = self.lifecycle.settling
+        if handles or settling.kept:
+            settling.kept = handles
+            settling.committed()
 
-    def answered(self, questions: Sequence[Question], found: Mapping[bytes, WaitingJob] | str) -> None:
-        """What the store knows of the jobs that were asked for, by handle; or why it could not be asked."""
-        reply(questions, found)
+    def take_table_lookups(self) -> list[TableLookup]:
+        """Return the lookups to make after the journal's next group; their replies are held until `answered`."""
+        return self.lifecycle.lookups.take()
 
-    @property
-    def wants_claim(self) -> bool:
-        """There may be jobs to claim that were of no use before: a function has its first worker, or room again."""
-        return self.lifecycle.wants_claim
+    def answered(self, lookups: Sequence[TableLookup], found: Mapping[bytes, WaitingJob] | str) -> None:
+        """Answer lookups with the jobs that the store found, by handle; or with the error of the store."""
+        reply(lookups, found)
 
-    @property
-    def wants_tick(self) -> bool:
-        """Something timed is new: call `tick` now."""
-        return self.lifecycle.wants_tick
-
-    def tick(self, now: float, wall: float) -> float | None:
+    def tick(self, now: float, wall: float, store_trouble: str | None = None) -> float | None:
         """Do what is due, and return in how many seconds to call again; None when nothing is planned.
 
-        `now` is in seconds on a clock that never steps, `wall` in seconds since 1970.
+        `wall` is in seconds since 1970. `store_trouble` is the error for what has waited for the store for too long.
         """
-        return tick(self.lifecycle, now, wall)
+        self.lifecycle.store_trouble = store_trouble or NO_ANSWER
+        pauses = (
+            tick(self.lifecycle, now, wall),
+            self._acknowledgement.refuse_overdue(now) if self.journal.next_look() is not None else None,
+            self.lifecycle.lookups.refuse_overdue(now),
+        )
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+    def take_overdue(self) -> list[StoredJob]:
+        """The jobs since the last call that were refused because the store did not answer."""
+        late, self.lifecycle.overdue = self.lifecycle.overdue, []
+        return late
+
+    def take_timeouts(self) -> list[TimeOut]:
+        """Return the jobs that were taken from their workers for a CAN_DO_TIMEOUT since the last call."""
+        late, self.lifecycle.timed_out = self.lifecycle.timed_out, []
+        return late
 
     def take_dirty(self) -> list[Peer]:
         """The peers that have bytes to send or are to be closed, each once. Closed peers are left out."""
@@ -179,46 +237,46 @@ class Engine:
         self._dirty.clear()
         return dirty
 
-    def retire(self) -> None:
+    @property
+    def is_clearing(self) -> bool:
+        """Whether jobs of clients that have left are still to end."""
+        return bool(self.lifecycle.leaving)
+
+    @property
+    def short_of_memory(self) -> bool:
+        """Whether memory is short, as last set by the shell."""
+        return self.lifecycle.short_of_memory
+
+    def set_short_of_memory(self, short: bool) -> None:
+        """While memory is short background jobs wait in the store's table, or are refused if they would stay here."""
+        set_short_of_memory(self.lifecycle, self._table, short)
+
+    def drain(self) -> None:
         """The server is to end: give out no more of what its store keeps, only what would be lost."""
-        retire(self.lifecycle)
+        drain(self.lifecycle)
+
+    def take_no_more(self) -> None:
+        """Refuse what is submitted from now on, and start no job; only what runs is waited for. Call after `drain`."""
+        take_no_more(self.lifecycle, self._table)
+
+    def take_notices(self) -> list[str]:
+        """Return lines for the operator's log since the last call; to be called after each `tick`."""
+        taken, self.lifecycle.notices = self.lifecycle.notices, []
+        return taken
 
     def take_stop(self) -> str | None:
-        """How an admin command asked the server to end, "now" or "gracefully"; told once, None when none did."""
-        asked = self.lifecycle.stop_asked
-        self.lifecycle.stop_asked = None
+        """Return a request to end the server by an admin command, once: "now" or "gracefully"; None for none."""
+        asked, self.signals.stop_asked = self.signals.stop_asked, None
         return asked
 
     def is_idle(self) -> bool:
-        """Whether no job runs, and none waits that would be lost if the server ended now."""
+        """Return whether no job runs, and none waits that would be lost if the server ended now."""
         return is_idle(self.lifecycle)
 
-    # The dispatch table: a list indexed by command number, so that finding a handler is one look-up.
+    def snapshot(self) -> Snapshot:
+        """Return a view of the figures and lists that a dashboard shows."""
+        return Snapshot(self.lifecycle, self._peers)
 
-    def _dispatch_table(self) -> list[Handler]:
-        table: list[Handler] = [self._unexpected] * OUTCOMES
-        known = ClientCommands(self.lifecycle, self._admission).table() | WorkerCommands(self.lifecycle).table()
-        for command, handler in known.items():
-            assert 0 < command <= LAST
-            table[command] = handler
-        table[TEXT] = AdminCommands(self.lifecycle, self.peers).line
-        table[WRONG_MAGIC] = _answer(MAGIC_EXPECTED)
-        table[UNKNOWN] = _answer(NOT_EXPECTED)
-        table[MALFORMED] = _answer(TOO_FEW_ARGUMENTS)
-        table[POISON] = _poisoned
-        return table
-
-    def _unexpected(self, peer: Peer, _args: Sequence[bytes]) -> None:
-        peer.send(NOT_EXPECTED)
-
-
-def _answer(packet: bytes) -> Handler:
-    def answer(peer: Peer, _args: Sequence[bytes]) -> None:
-        peer.send(packet)
-
-    return answer
-
-
-def _poisoned(peer: Peer, args: Sequence[bytes]) -> None:
-    peer.send(error(*args))
-    peer.close()
+    def may_change(self, address: str) -> bool:
+        """Return whether a command that changes something is accepted from this address."""
+        return self.lifecycle.settings.may_change(address)

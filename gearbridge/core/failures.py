@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from gearbridge.records import Retry, StoredJob
+from gearbridge.records import StoredJob
 
-from .jobs import EnqueuedJob
+from .enqueued import EnqueuedJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gearbridge.records import Operation
-
     from .jobs import Job
-    from .lifecycle import JobLifecycle
 
 #: How many failures are remembered.
 MOST_FAILURES = 200
@@ -26,9 +23,9 @@ MOST_ERROR = 2000
 
 
 class Failure(NamedTuple):
-    """A job that failed for good. `when` is on the shell's clock; `repeatable` says that its payload is still here.
+    """A job that failed for good. `when` is on the shell's clock; `repeatable`: its payload is still here.
 
-    A foreground job is not repeatable: nobody would get its result.
+    A foreground job is not repeatable: its client is gone.
     """
 
     job: StoredJob
@@ -77,15 +74,3 @@ class Failures:
         """It is of no interest any more."""
         self._failures.remove(failure)
         self._bytes -= len(failure.job.payload)
-
-
-def failed_attempt(lifecycle: JobLifecycle, job: Job, error: str) -> Operation | None:
-    """Count and remember that an attempt failed; what the store is told of it, None for: to forget the job."""
-    function = lifecycle.queue.functions[job.function]
-    ending = job.failed(error) if isinstance(job, EnqueuedJob) else None
-    if isinstance(ending, Retry):
-        function.put_back += 1
-    else:
-        function.failed += 1
-        lifecycle.failures.note(job, error, lifecycle.queue.now)
-    return ending

@@ -1,101 +1,69 @@
-"""What happens to jobs once they are admitted: given out, lost, ended. Packets go to the peers concerned.
+"""What happens to jobs once they are admitted: ended, failed, lost, taken back. Packets go to the peers concerned.
 
 It knows the queue, the journal and the peers; it knows no packet that comes in, no socket and no clock.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
-from gearbridge.records import ENQUEUED, Drop, Operation
+from gearbridge.records import ENQUEUED, Drop, Operation, Retry
 from gearbridge.wire import commands
-from gearbridge.wire.packets import NOOP, response
+from gearbridge.wire.packets import response
 
+from .abilities import unregister
 from .claims import makes_room
-from .deadlines import Deadlines
-from .failures import Failures, failed_attempt
-from .finished import Finished
-from .jobs import RUNNING, EnqueuedJob, Function, Job, line_of
-from .journal import Journal
-from .lease import Lease, release, release_job
-from .questions import Questions
-from .queue import JobQueue
-from .replies import tell
-from .window import Window
+from .enqueued import EnqueuedJob
+from .jobs import line_of
+from .ownership import release, release_job
+from .replies import send_to_clients
+from .settling import Settling
+from .signals import TimeOut
+from .sleepers import pass_on, wake
+from .state import State
+from .table_lookups import TableLookups
 
 if TYPE_CHECKING:
-    from gearbridge.records import Limits, NodeStatus, WaitingJob
+    from gearbridge.records import WaitingJob
 
+    from .function import Function
+    from .jobs import Job
     from .peer import Peer
-    from .schedule import Schedule
     from .settings import Settings
 
 
-class JobLifecycle:
-    """The queue with its journal. `durable` says whether background jobs must be stored before they exist.
+#: A job lost so often is logged, and again each time that it was lost so many times more.
+_OFTEN, _AND_AGAIN = 3, 10
 
-    `claimable` says that jobs can wait in the store's table, and be claimed from there.
-    """
 
-    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False) -> None:
-        self.settings = settings
-        self.durable = durable
-        self.queue = JobQueue()
-        self.shared = settings.shared
-        self.window = Window(
-            self.queue, settings.window_jobs, settings.window_bytes, claimable=claimable, shared=settings.shared
-        )
-        self.lease = Lease()
-        self.limits: dict[bytes, Limits] = {}  # set here, and not known to the other nodes yet
-        self.nodes: tuple[NodeStatus, ...] = ()  # that share the table, as far as it is known
-        self.questions = Questions()
-        self.journal = Journal()
-        self.failures = Failures()
-        self.deadlines = Deadlines()
-        self.finished = Finished()
-        self.wants_tick = False  # something timed is new: the shell should call the engine's tick now
-        self.retiring = False  # what the store keeps is left to the next server
-        self.stop_asked: str | None = None  # by an admin command: "now" or "gracefully"
-        self.wants_claim = False  # there is room for jobs of the table where there was none, or jobs where none were
-        self.unplanned: list[tuple[Job, Schedule]] = []  # their due time is found at the next tick
+class JobLifecycle(State):
+    """The state of one server with the changes of its jobs."""
 
-    # Into the queue: see admission.py.
-
-    def store(self, job: Job) -> None:
-        """A job of this queue that was not to be stored so far is to be."""
-        self.window.enter(job)
-        self.journal.put(job, beyond=job.beyond)
-
-    def make_ready(self, function: Function, job: Job) -> None:
-        """A job is to be worked on, now or when it is due."""
-        if self.retiring and self.is_kept(job):
-            return
-        if self.queue.make_ready(function, job):
-            if function.sleepers:
-                self.wake(function)
-        else:
-            self.wants_tick = True
-
-    def is_kept(self, job: Job) -> bool:
-        """Whether the job outlives this server."""
-        return job.background and self.durable
-
-    # Out of the queue.
+    def __init__(self, settings: Settings, *, durable: bool, claimable: bool = False, owned: bool = False) -> None:
+        super().__init__(settings, durable=durable, claimable=claimable, owned=owned)
+        self.lookups = TableLookups(self, settings.store_patience)
+        self.settling = Settling(self, settings.unsettled)
 
     def finish(self, job: Job, ending: Operation | None = None) -> None:
-        """The job has ended, well or badly; what its clients are told is the caller's.
+        """End a job; the caller sends the packets to its clients.
 
-        `ending` is what the store is told, if that is not just to forget it.
+        `ending` is the operation for the store, if that is not just to forget the job.
         """
         if job.background and self.durable:
+            journal = self.journal
             self.window.leave(job)
-            self.journal.end(ending or Drop(job.handle))
+            journal.end(ending or Drop(job.handle))
+            if journal.settlements >= journal.look_at:
+                self.settling.ended(job)
         if job.worker is not None:
             job.worker.jobs.pop(job.handle, None)
-            self.deadlines.cancel(job)
+        if self.deadlines.jobs:
+            self.deadlines.forget(job)
         if job.clients:
             for client in job.clients:
                 client.awaited.pop(job.handle, None)
+        claimed_bytes = self.queue.claimed_bytes
         self.queue.remove(job)
         if job.background and job.unique_key:
             self.finished.remember(job)
@@ -103,60 +71,75 @@ class JobLifecycle:
             function = self.queue.functions[job.function]
             if function.pace is not None:
                 function.pace.ended()
-            if makes_room(function, job.priority):
-                self.wants_claim = True
+            if makes_room(self, function, job.priority, claimed_bytes):
+                self.signals.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
-        """End the job and tell its clients WORK_FAIL. One that SQL enqueued may be tried again, later."""
-        self.tell_failed(job)
-        self.finish(job, failed_attempt(self, job, error))
+        """End the job and send its clients WORK_FAIL. One that SQL enqueued may be retried later."""
+        self.send_failed(job)
+        self.finish(job, self.failed_attempt(job, error))
 
-    def tell_failed(self, job: Job) -> None:
-        """Tell those who wait for the job WORK_FAIL."""
-        tell(job, response(commands.WORK_FAIL, job.handle))
+    def failed_attempt(self, job: Job, error: str) -> Operation | None:
+        """Count and remember a failed attempt; return the store's operation, None for one that forgets the job."""
+        function = self.queue.functions[job.function]
+        ending = job.failed(error) if isinstance(job, EnqueuedJob) else None
+        if isinstance(ending, Retry):
+            function.put_back += 1
+        else:
+            function.failed += 1
+            self.failures.note(job, error, self.queue.now)
+        return ending
+
+    def send_failed(self, job: Job) -> None:
+        """Send WORK_FAIL to the clients that wait for the job."""
+        send_to_clients(job, response(commands.WORK_FAIL, job.handle))
 
     def cancel(self, job: Job) -> None:
-        """End the job and tell its clients WORK_FAIL; nobody tries it again."""
-        self.tell_failed(job)
+        """End the job and send its clients WORK_FAIL; it is not retried."""
+        self.send_failed(job)
+        if job.worker is not None:
+            job.worker.take_away(job.handle)
         self.queue.functions[job.function].cancelled += 1
         self.finish(job)
 
-    def cancel_beyond(self, job: WaitingJob) -> None:
-        """End a job that waits in the table, and that nobody claims from now on."""
+    def cancel_spilled(self, job: WaitingJob) -> None:
+        """End a job that waits in the table, and that is not claimed from now on."""
         self.window.cancelled.add(job.handle)
         self.journal.end(Drop(job.handle))
         function = self.queue.functions.get(job.function)
         line = line_of(job.priority, job.due)
-        if function is not None and function.beyond[line] and not job.handle.startswith(ENQUEUED):
+        if function is not None and function.spilled[line] and not job.handle.startswith(ENQUEUED):
             function.total -= 1
             function.cancelled += 1
-            self.queue.count_beyond(function, line, -1)
+            self.queue.count_spilled(function, line, -1)
 
     def abandon(self, job: Job) -> None:
-        """End a job that nobody waits for any more."""
+        """End a job without waiting clients."""
         self.queue.functions[job.function].abandoned += 1
         self.finish(job)
 
-    def lose(self, job: Job) -> None:
+    def requeue_after_worker_loss(self, job: Job) -> None:
         """The job's worker is gone or took too long: the job goes to another, unless that happened too often."""
         worker = job.worker
         if worker is not None:
-            worker.jobs.pop(job.handle, None)
+            worker.take_away(job.handle)
         self.deadlines.cancel(job)
         job.attempts += 1
         if not job.background and not job.clients:
             self.abandon(job)
             return
-        retries = self.settings.job_retries
+        retries = self._retries(job)
         if isinstance(job, EnqueuedJob):
             job.begin_result()
-            retries = job.max_attempts or retries
+        if job.attempts == _OFTEN or job.attempts % _AND_AGAIN == 0:
+            self._note_lost(job)
         if retries >= 0 and job.attempts >= max(retries, 1):
             job.attempts -= 1  # `fail` counts the attempt itself
             self.fail(job, "its worker was lost")
             return
         if job.background and self.durable:
             self.journal.update(job)
+            self.queue.open_until = -inf  # that counts as unwritten
         self.queue.requeue(job)
         function = self.queue.functions[job.function]
         if self.shared and job.claimed and (self.retiring or not function.workers):
@@ -164,55 +147,40 @@ class JobLifecycle:
         elif self.retiring and self.is_kept(job):
             self.queue.withhold(job)
         else:
-            self.wake(function)
+            wake(function, self.settings.worker_wakeup)
 
-    def leave(self, peer: Peer) -> None:
-        """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""
-        for job in list(peer.jobs.values()):
-            self.lose(job)
-        for job in list(peer.awaited.values()):
-            if job.clients is not None:
-                job.clients = [client for client in job.clients if client is not peer]
-            # gearmand: discards a background job too when a foreground client that had joined it leaves. Here such a
-            # job lives on: somebody was promised it.
-            if not job.clients and not job.background and job.state != RUNNING:
-                self.abandon(job)
-        peer.awaited.clear()
-        self.forget_abilities(peer)
+    def time_out(self, job: Job, milliseconds: int) -> None:
+        """Take a running job, which had so much time, from its worker, as one whose worker is lost."""
+        worker = job.worker
+        if worker is None:
+            return  # an earlier one of those that are late at this moment had it ended
+        self.timed_out.append(TimeOut(job.handle, job.function, worker.address, worker.client_id, milliseconds / 1000))
+        if self._retries(job) < 0:
+            self.deadlines.miss(job)
+        self.requeue_after_worker_loss(job)
 
-    # Workers.
+    def _retries(self, job: Job) -> int:
+        """Return how often the job may be lost; negative is without limit."""
+        if isinstance(job, EnqueuedJob) and job.max_attempts:
+            return job.max_attempts
+        return self.settings.job_retries
 
-    def wake(self, function: Function) -> None:
-        """Tell sleeping workers that there is a job, once per sleep."""
-        sleepers = function.sleepers
-        if not sleepers:
-            return
-        chosen = list(sleepers)
-        if self.settings.worker_wakeup:
-            chosen = chosen[: self.settings.worker_wakeup]
-        for peer in chosen:
-            self.stir(peer)
-            peer.send(NOOP)
-
-    def stir(self, peer: Peer) -> None:
-        """The peer sleeps no more."""
-        peer.sleeping = False
-        for function in peer.functions:
-            function.sleepers.pop(peer, None)
+    def _note_lost(self, job: Job) -> None:
+        handle = job.handle.decode("ascii", "backslashreplace")
+        function = job.function.decode("utf-8", "backslashreplace")
+        self.note(f"job {handle} of {function!r} was lost {job.attempts} times: its workers end or take too long")
 
     def forget_abilities(self, peer: Peer) -> None:
-        """The peer can do nothing any more. What it runs stays its own until it ends it or leaves."""
-        if peer.sleeping:
-            self.stir(peer)
-        functions = [*peer.functions]
+        """The peer can do nothing any more. What it runs stays its own; if it sleeps, it goes on to."""
+        functions = [*reversed(peer.functions)]
         for function in functions:
-            function.workers.pop(peer, None)
-        peer.functions.clear()
-        peer.turn = 0
+            unregister(peer, function)
+        pass_on(self.queue, peer)
         for function in functions:
             self.left_by_worker(function)
+        self.queue.forget_unused(functions)
 
     def left_by_worker(self, function: Function) -> None:
-        """A worker does this function no more. Where nobody does, other nodes may have workers for it."""
+        """Handle the loss of a worker of this function. Without any here, other nodes may have workers for it."""
         if self.shared and not function.workers:
             release(self, function)

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
     from gearbridge.records import Limits
 
-    from .lifecycle import JobLifecycle
+    from .state import State
 
 
-def know_limits(lifecycle: JobLifecycle, limits: Mapping[bytes, Limits]) -> None:
+def apply_limits(state: State, limits: Mapping[bytes, Limits]) -> None:
     """These are in the table, and no others. What was set here since then goes before."""
-    queue = lifecycle.queue
+    queue = state.queue
     limited = {function.name for function in queue.functions.values() if any(function.limits)}
-    for name in {*limited, *limits} - lifecycle.limits.keys():
+    for name in {*limited, *limits} - state.limits.keys():
         queue.function(name).limits = [*limits.get(name, (0, 0, 0))]

@@ -1,9 +1,10 @@
-"""Packets that several parts of the core send: that a job was created, and what all its clients are told."""
+"""Packets that several parts of the core send: JOB_CREATED, and those to all clients of a job."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gearbridge.records import MAX_HANDLE
 from gearbridge.wire import commands
 from gearbridge.wire.packets import HEADER_SIZE, response
 
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
     from .jobs import Job
 
 
-#: Longest handle, in bytes: Gearman's libraries hold 63 and a NUL, the job table's column is as long.
-MAX_HANDLE = 64
 #: Headers of JOB_CREATED by the handle's length: one is sent for each submit, so none is packed twice.
 created_headers = [response(commands.JOB_CREATED, bytes(size))[:HEADER_SIZE] for size in range(MAX_HANDLE + 1)]
 
@@ -22,7 +21,7 @@ def created(handle: bytes) -> bytes:
     return created_headers[len(handle)] + handle
 
 
-def tell(job: Job, packet: bytes) -> None:
+def send_to_clients(job: Job, packet: bytes) -> None:
     """Send a packet to every client that waits for the job."""
     if job.clients:
         for client in job.clients:

@@ -1,11 +1,11 @@
-"""When a SUBMIT_JOB_SCHED falls due: the next minute that its five fields name. It knows no clock and no job.
+"""The due time of a SUBMIT_JOB_SCHED: the next minute that its five fields name. Reads no clock and knows no job.
 
 Source: Gearman's PROTOCOL document, which describes the packet; gearmand never implemented it. Where the document is
 silent, decided here:
 
 1. Times are UTC: a server moved to another zone, or a change to summer time, moves no job and doubles none.
 2. All fields that are given must hold together. An empty field or "*" stands for any.
-3. Days of the week are 0 to 6 and 0 is Monday, as the document says (cron counts from Sunday).
+3. Days of the week are 0 to 6 and 0 is Monday, as in the document (cron counts from Sunday).
 4. A job runs once. The first minute that begins at or after the given moment counts.
 """
 

@@ -16,12 +16,12 @@ from gearbridge.records import ENQUEUED
 if TYPE_CHECKING:
     from gearbridge.records import StoredJob
 
-    from .jobs import Function
+    from .function import Function
     from .queue import JobQueue
 
 
 class Window:
-    """Counts the stored jobs in memory, and says which ones go beyond: so many of each priority stay. 0 is no limit.
+    """The count of stored jobs in memory, and the choice of those to spill: so many of each priority stay. 0: no limit.
 
     Where the table is `shared` with other nodes all go there.
     """
@@ -33,8 +33,23 @@ class Window:
         self._queue = queue
         self._claimable = claimable
         self._shared = shared
-        self._most_jobs = most_jobs if most_jobs and claimable else math.inf
-        self._most_bytes = most_bytes if most_bytes and claimable else math.inf
+        self._most_jobs: float = most_jobs if most_jobs and claimable else math.inf
+        self._most_bytes: float = most_bytes if most_bytes and claimable else math.inf
+
+    def close(self) -> None:
+        """Let no more jobs stay in memory, until `reopen`."""
+        self._limits = self._most_jobs, self._most_bytes
+        if self._claimable:
+            self._most_jobs = 0
+
+    def reopen(self) -> None:
+        """Let as many stay as before."""
+        self._most_jobs, self._most_bytes = self._limits
+
+    @property
+    def takes_all(self) -> bool:
+        """Return whether a job that has no unique key can always wait in the table instead of in memory."""
+        return self._claimable
 
     def enter(self, job: StoredJob) -> None:
         """A job that is stored is in memory, or a job in memory is about to be stored."""
@@ -46,15 +61,15 @@ class Window:
         self.jobs[job.priority] -= 1
         self.bytes[job.priority] -= len(job.payload)
 
-    def is_beyond(self, function: Function, priority: int, due: int) -> bool:
-        """Whether a job that comes now, with no unique key unless the table is shared, is to wait in the table."""
+    def is_spilled(self, function: Function, priority: int, due: int) -> bool:
+        """Return whether a new job, with no unique key unless the table is shared, is to wait in the table."""
         if self._shared:
             return True
         if self.jobs[priority] >= self._most_jobs or self.bytes[priority] >= self._most_bytes:
             return True
         queue = self._queue
-        return bool(queue.beyond or queue.returned) and not due and function.waits_beyond(priority)
+        return bool(queue.spilled or queue.returned) and not due and function.waits_spilled(priority)
 
     def may_hold(self, handle: bytes) -> bool:
-        """Whether the job table may know a job that is not in memory."""
-        return self._claimable and (self._shared or self._queue.beyond > 0 or handle.startswith(ENQUEUED))
+        """Return whether the job table may have a job that is not in memory."""
+        return self._claimable and (self._shared or self._queue.spilled > 0 or handle.startswith(ENQUEUED))

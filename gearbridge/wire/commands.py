@@ -79,13 +79,14 @@ LAST = COMMANDS[-1].number
 #: Number of arguments by command number; index 0 stands for a text line, which is one argument.
 ARITY: tuple[int, ...] = (1, *(len(command.args) for command in COMMANDS))
 
-# The parser tells of what is not a packet of the table with these, so that a dispatch table needs no special case.
+# The parser's commands for what is not a packet of the table, so that a dispatch table needs no special case.
 TEXT = 0  # args: the line, without its line end
 WRONG_MAGIC = LAST + 1  # args: the command number; a packet that only the other side may send
 UNKNOWN = LAST + 2  # args: the command number; no such packet
 MALFORMED = LAST + 3  # args: the command number; fewer arguments than the table demands
 POISON = LAST + 4  # args: an ERROR code and text; the stream cannot be followed any further
-OUTCOMES = POISON + 1  # how long a dispatch table has to be
+OVERSIZE = LAST + 5  # args: the command number, the first bytes of its body, its size; the rest is skipped
+OUTCOMES = OVERSIZE + 1  # how long a dispatch table has to be
 
 CAN_DO = 1
 CANT_DO = 2
@@ -133,8 +134,8 @@ STATUS_RES_UNIQUE = 42
 #: done already under the same unique key, is acknowledged and not done again. For bridges, whose keys are never reused.
 OPTION_ONCE = b"gearbridge-once"
 
-#: Another one, for traces (traces.py). A worker that asks for it hears of a job's traceparent, in an OPTION_RES right
-#: before the JOB_ASSIGN: this name, "=", the traceparent. A client says it likewise, in an OPTION_REQ right before its
+#: Another one, for traces (traceparent.py). A worker that requests it gets a job's traceparent, in an OPTION_RES right
+#: before the JOB_ASSIGN: this name, "=", the traceparent. A client sends it likewise, in an OPTION_REQ right before its
 #: submit. Where a server knows no such option its ERROR changes nothing; gearmand complains in its log of longer ones.
 OPTION_TRACE = b"trace"
 TRACE_IS = OPTION_TRACE + b"="

@@ -1,21 +1,23 @@
 """The text protocol of admin tools, with gearmand's exact output, mixed line ends included.
 
-A line is split on spaces; its first word chooses the handler, letters of either case.
+A line is split on spaces alone; its first word chooses the handler, letters of either case.
 """
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from gearbridge.records import MAX_FUNCTION
+
+from ..peer import OthersTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gearbridge.records import WaitingJob
 
-    from .lifecycle import JobLifecycle
-    from .peer import Peer
-    from .settings import Network
+    from ..lifecycle import JobLifecycle
+    from ..peer import Peer
 
     Words = Sequence[bytes]
 
@@ -26,8 +28,15 @@ UNKNOWN_JOB = b"ERR UNKNOWN_JOB\r\n"
 MAX_WORDS = 5
 #: The commands that change something; where Settings.admin_from names networks they are taken from those alone.
 CHANGING = frozenset({b"cancel", b"create", b"drop", b"maxqueue", b"shutdown"})
+#: The commands whose answer may be long, and take long to make.
+LISTING = frozenset({b"status", b"prioritystatus", b"workers", b"show"})
 NOT_PERMITTED = b"ERR NOT_PERMITTED Commands+that+change+something+are+not+taken+from+this+address\r\n"
 
+#: Largest limit of maxqueue; a larger one is as good as none, and this is what the store's column takes.
+MAX_LIMIT = 2**31 - 1
+
+#: A record of TLS that begins a handshake.
+_TLS_HELLO = b"\x16\x03"
 _CONTROL = bytes.maketrans(bytes(range(32)) + b"\x7f", b"?" * 33)
 
 
@@ -57,21 +66,26 @@ class AdminCommands:
 
     def line(self, peer: Peer, args: Sequence[bytes]) -> None:
         """Handle one text line, given without its line end."""
-        words = args[0].split()
+        words = [word for word in args[0].split(b" ") if word]  # a tabulator may be part of a name
         if len(words) > MAX_WORDS:
             peer.close()
-            return
         word = words[0] if words else b""
         name = word.lower()
         handler = self._table.get(name)
         if handler is None:
+            # A web page of any origin can have its visitor's browser send a body of its choice to this port; in the
+            # hello of TLS a web server chooses the ticket.
+            if (len(words) > 1 and words[-1].startswith(b"HTTP/")) or word.startswith(_TLS_HELLO):
+                peer.close()
             peer.send(_unknown(word))
-        elif name in CHANGING and not _is_among(peer.address, self._lifecycle.settings.admin_from):
+        elif self._lifecycle.crowded and name in LISTING:
+            raise OthersTurn
+        elif name in CHANGING and not self._lifecycle.settings.may_change(peer.address):
             peer.send(NOT_PERMITTED)
         elif (answer := handler(words)) is not None:
-            peer.send(answer)
+            peer.answer(answer)
         else:  # about a job that only the table can know
-            self._lifecycle.questions.ask(peer, words[2], self._cancel_beyond, _cannot_ask)
+            self._lifecycle.lookups.ask(peer, words[2], self._cancel_spilled, _cannot_ask)
 
     def _version(self, _words: Words) -> bytes:
         return b"OK %b\n" % self._lifecycle.settings.version.encode()
@@ -106,7 +120,7 @@ class AdminCommands:
         return b"".join(lines) + END
 
     def _nodes(self, _words: Words) -> bytes:
-        # gearmand has none. Seconds of lease, jobs in hand, workers, version; a star is the one that answers.
+        # gearmand has none. Seconds of lease, claimed jobs, workers, version; a star is the one that answers.
         lines = [
             f"{node.name}\t{node.lease:.1f}\t{node.jobs}\t{node.workers}\t{node.version}\t{'*' if node.mine else '-'}\n"
             for node in self._lifecycle.nodes
@@ -126,7 +140,8 @@ class AdminCommands:
                 for job in jobs
             ]
         elif what == [b"unique", b"jobs"]:
-            lines = [shown(job.unique_key) + b"\n" for job in jobs]
+            # A key that is a dot would end the list for its reader; a space behind it is not seen.
+            lines = [(b". \n" if job.unique_key == b"." else shown(job.unique_key) + b"\n") for job in jobs]
         else:
             return b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n"
         return b"".join(lines) + END
@@ -139,24 +154,26 @@ class AdminCommands:
         job = self._queue.jobs.get(words[2])
         if job is None:
             return None if self._lifecycle.window.may_hold(words[2]) else UNKNOWN_JOB
-        # The worker of a running job is not told; what it sends later is answered with JOB_NOT_FOUND. gearmand passes
-        # that on, so that the client hears of the same job twice.
+        # The worker of a running job gets no packet, and its later reports are ignored. gearmand forwards that, so that
+        # the client gets two ends of the same job.
         self._lifecycle.cancel(job)
         return OK
 
-    def _cancel_beyond(self, handle: bytes, found: WaitingJob | None) -> bytes:
+    def _cancel_spilled(self, handle: bytes, found: WaitingJob | None) -> bytes:
         job = self._queue.jobs.get(handle)
         if job is not None:  # it was claimed meanwhile
             self._lifecycle.cancel(job)
         elif found is None or handle in self._lifecycle.window.cancelled:
             return UNKNOWN_JOB
         else:
-            self._lifecycle.cancel_beyond(found)
+            self._lifecycle.cancel_spilled(found)
         return OK
 
     def _create(self, words: Words) -> bytes:
         if len(words) != 3 or words[1].lower() != b"function":
             return _incomplete(words)
+        if not self._may_know(words[2]):
+            return _refused(words[2])
         self._queue.function(words[2])
         return OK
 
@@ -175,6 +192,8 @@ class AdminCommands:
     def _maxqueue(self, words: Words) -> bytes:
         if not 2 <= len(words) <= 5:
             return _incomplete(words)
+        if not self._may_know(words[1]):
+            return _refused(words[1])
         limits = [_limit(word) for word in words[2:]]
         if len(limits) <= 1:
             limits = (limits or [0]) * 3
@@ -185,11 +204,14 @@ class AdminCommands:
             self._lifecycle.limits[words[1]] = (high, normal, low)
         return OK
 
+    def _may_know(self, name: bytes) -> bool:
+        return len(name) <= MAX_FUNCTION and b"\0" not in name and self._queue.has_room_for(name)
+
     def _shutdown(self, words: Words) -> bytes:
         # gearmand had this until 1.1.15, for everyone, and answered with LF alone.
         if len(words) > 2 or (len(words) == 2 and words[1].lower() != b"graceful"):
             return _incomplete(words)
-        self._lifecycle.stop_asked = "gracefully" if len(words) == 2 else "now"
+        self._lifecycle.signals.stop_asked = "gracefully" if len(words) == 2 else "now"
         return b"OK\n"
 
 
@@ -198,22 +220,20 @@ def shown(name: bytes) -> bytes:
     return name.translate(_CONTROL)
 
 
-def _is_among(address: str, networks: Iterable[Network] | None) -> bool:
-    if networks is None:
-        return True
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
-
-
 def _cannot_ask(why: str) -> bytes:
     return b"ERR QUEUE_ERROR %b\r\n" % why.replace(" ", "+").encode("ascii", "replace").translate(_CONTROL)
 
 
 def _limit(word: bytes) -> int:
-    return int(word) if word.isdigit() else 0
+    if not word.isdigit():
+        return 0
+    return int(word) if len(word) < 10 else MAX_LIMIT
+
+
+def _refused(name: bytes) -> bytes:
+    if len(name) > MAX_FUNCTION:
+        return b"ERR ARGUMENT_TOO_LARGE Function+name+too+large\r\n"
+    return b"ERR QUEUE_ERROR Too+many+functions+are+known,+or+this+is+no+name+of+one\r\n"
 
 
 def _unknown(word: bytes) -> bytes:

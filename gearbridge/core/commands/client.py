@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Priority
-from gearbridge.traces import is_traceparent
+from gearbridge.records import MAX_DUE, MAX_FUNCTION, Priority
+from gearbridge.traceparent import is_traceparent
 from gearbridge.wire import commands
 from gearbridge.wire.packets import error, response
 
-from .admission import FUNCTION_TOO_LARGE, MAX_FUNCTION
-from .jobs import UNKNOWN_PROGRESS
-from .schedule import parse_schedule
+from ..admission import FUNCTION_TOO_LARGE
+from ..jobs import UNKNOWN_PROGRESS
+from ..schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gearbridge.records import WaitingJob
 
-    from .admission import Admission
-    from .lifecycle import JobLifecycle
-    from .peer import Peer
+    from ..admission import Admission
+    from ..lifecycle import JobLifecycle
+    from ..peer import Peer
 
     Handler = Callable[[Peer, Sequence[bytes]], None]
-
-#: Latest due time taken, in seconds since 1970: what fits a 64-bit signed integer of microseconds.
-MAX_DUE = 9_000_000_000_000
 
 BAD_EPOCH = error(b"INVALID_ARGUMENT", b"Due time is not a number of seconds since 1970")
 BAD_SCHEDULE = error(b"INVALID_ARGUMENT", b"Schedule names no time that ever comes")
@@ -34,12 +31,12 @@ UNKNOWN_OPTION = error(b"UNKNOWN_OPTION", b"Server does not recognize given opti
 
 
 class ClientCommands:
-    """Handlers of client packets; `table()` says which packet each one is for."""
+    """Handlers of client packets; `table()` maps packets to them."""
 
     def __init__(self, lifecycle: JobLifecycle, admission: Admission) -> None:
         self._queue = lifecycle.queue
         self._window = lifecycle.window
-        self._questions = lifecycle.questions
+        self._lookups = lifecycle.lookups
         self._submit = admission.submit
 
     def table(self) -> dict[int, Handler]:
@@ -115,7 +112,7 @@ class ClientCommands:
         handle = args[0]
         job = self._queue.jobs.get(handle)
         if job is None and self._window.may_hold(handle):
-            self._questions.ask(peer, handle, self._status_from_table, _cannot_ask)
+            self._lookups.ask(peer, handle, self._status_from_table, _cannot_ask)
             return
         progress = UNKNOWN_PROGRESS if job is None else job.progress()
         peer.send(response(commands.STATUS_RES, handle, *progress))

@@ -14,11 +14,11 @@ from gearbridge.records import ENQUEUED
 if TYPE_CHECKING:
     from .jobs import Job
 
-#: How many are remembered, at least; twice as many at most. A bridge has 4,000 of a function in hand.
+#: How many are remembered, at least; twice as many at most. A bridge claims 4,000 of a function.
 REMEMBERED = 50_000
 
 
-class Finished:
+class RecentlyCompleted:
     """Unique keys of finished background jobs, for those who ask with the option `once`."""
 
     def __init__(self) -> None:

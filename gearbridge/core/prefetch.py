@@ -1,23 +1,23 @@
-"""How much of a function a node takes from the table it shares with others: a second's work, or its workers go idle.
+"""The prefetch rate of a function where nodes share the table: a second's work, or a node's workers go idle.
 
-It knows no clock: times are told.
+Reads no clock: times are arguments.
 """
 
 from __future__ import annotations
 
 #: Seconds after which the pace is measured anew.
 _MEASURED = 0.25
-#: Jobs in hand for each worker, at least: the one it does and the next one.
+#: Claimed jobs for each worker, at least: the one it does and the next one.
 _EACH = 2
 
 
-class Pace:
+class PrefetchRate:
     """Of one function on this node."""
 
     __slots__ = ("_ended", "_rate", "_since", "window")
 
     def __init__(self) -> None:
-        self.window = 0  # jobs to have in hand
+        self.window = 0  # jobs to have claimed
         self._ended = 0
         self._rate = 0.0
         self._since = 0.0

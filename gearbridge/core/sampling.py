@@ -1,0 +1,89 @@
+"""The waiting and running times of jobs: of a sample, so that the others cost nothing. Reads no clock.
+
+A sampled job is of a class of its own, whose `state` is a property: a change of state measures it, which its callers
+need not know. Each function takes some 5 to 50 samples a second; the busier it is, the more jobs a sample
+stands for, and with this weight it is counted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .enqueued import EnqueuedJob
+from .histograms import Timing
+from .jobs import GONE, QUEUED, RUNNING, STORING, Job, ReclaimedJob
+
+if TYPE_CHECKING:
+    from .function import Function
+    from .queue import JobQueue
+
+
+class _Timed:
+    """A job whose changes of state are measured, by the time of `queue`."""
+
+    since: float
+
+    def watch(self, queue: JobQueue, timing: Timing, weight: int) -> None:
+        """Be measured from now on."""
+        self._state = STORING
+        self._queue, self._timing, self._weight = queue, timing, weight
+
+    @property
+    def state(self) -> int:
+        """The state, as any job's."""
+        return self._state
+
+    @state.setter
+    def state(self, state: int) -> None:
+        before, self._state = self._state, state
+        if before == QUEUED and state == RUNNING:
+            now = self._queue.now
+            self._timing.waits.observe(max(0.0, now - self.since), self._weight)
+            self.since = now
+        elif before == RUNNING and state == GONE:
+            self._timing.runs.observe(max(0.0, self._queue.now - self.since), self._weight)
+
+
+class TimedJob(_Timed, Job):
+    """A job that is a sample."""
+
+    def __init__(self, queue: JobQueue, timing: Timing, weight: int, *job: Any) -> None:
+        self.watch(queue, timing, weight)
+        super().__init__(*job)
+
+
+class TimedEnqueuedJob(_Timed, EnqueuedJob):
+    """A job that SQL enqueued and that is a sample. It waits from the claim on."""
+
+    def __init__(self, queue: JobQueue, timing: Timing, weight: int, *job: Any) -> None:
+        self.watch(queue, timing, weight)
+        super().__init__(*job)
+
+
+class TimedReclaimedJob(_Timed, ReclaimedJob):
+    """A job that waited beyond the window and that is a sample. It waits from the claim on."""
+
+    def __init__(self, queue: JobQueue, timing: Timing, weight: int, *job: Any) -> None:
+        self.watch(queue, timing, weight)
+        super().__init__(*job)
+
+
+def sample(queue: JobQueue, function: Function, kind: type[Job]) -> Any:
+    """Return a factory of the next job of this function, a sample: called as the class `kind` is."""
+    timing = _timing_of(function)
+    stride = timing.next_stride(queue.now)
+    function.sample_at = function.added + stride
+    timed = TimedEnqueuedJob if kind is EnqueuedJob else TimedJob
+    return partial(timed, queue, timing, stride)
+
+
+def sample_of_many(queue: JobQueue, function: Function, weight: int) -> Any:
+    """Return a factory of a job that stands for so many reclaimed ones: called as ReclaimedJob is."""
+    return partial(TimedReclaimedJob, queue, _timing_of(function), weight)
+
+
+def _timing_of(function: Function) -> Timing:
+    if function.timing is None:
+        function.timing = Timing()
+    return function.timing
