@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Abilities
+from .interface import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class MemoryStore:
     """`memory:`. Not durable, so the engine never hands it a group."""
 
-    abilities = Abilities(durable=False, transactional=True)
+    traits = Traits(durable=False, transactional=True)
 
     def open(self) -> None:
         """Nothing to open."""

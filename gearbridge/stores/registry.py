@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from gearbridge.errors import ConfigurationError
 
+from .database.redaction import redacted
 from .memory import MemoryStore
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-    from .base import SharedStore, Store
-    from .node import Node
-
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@?]*(@)")
-#: The same as an option, which libpq takes too.
-_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&]*")
-#: The same in a URL that is an option of another one, and written so.
-_INNER_PASSWORD = re.compile(r"(%3A%2F%2F.*?%3A).*(%40)", re.IGNORECASE)
+    from .interface import Node, SharedStore, Store
 
 #: What `--store` takes, for messages and help.
 FORMS = (
@@ -28,29 +21,32 @@ FORMS = (
     "sqlite:///FILE",
     "postgresql://USER:PASSWORD@HOST[,HOST...]/DATABASE",
     "mysql://USER:PASSWORD@HOST[,HOST...]/DATABASE",
-    "memcached://HOST:PORT/PREFIX",
+    "memcached://HOST:PORT[,HOST:PORT...]/PREFIX",
     "innodb-memcached://HOST:PORT/PREFIX?sql=mysql://...",
+    "redis://[USER:PASSWORD@]HOST:PORT/DB?prefix=PREFIX",
 )
 
 #: Module and class by scheme, first of those that read their URL themselves. A driver is imported when it is asked for:
 #: a server in memory starts without any.
 _ITEMS = {
-    "memcached": ("memcached", "MemcachedStore"),
-    "innodb-memcached": ("innodb_memcached", "InnoDBMemcachedStore"),
+    "memcached": ("memcached.store", "MemcachedStore"),
+    "innodb-memcached": ("innodb_memcached.store", "InnoDBMemcachedStore"),
+    "redis": ("redis.store", "RedisStore"),
+    "rediss": ("redis.store", "RedisStore"),
 }
 _TABLES = {
-    "sqlite": ("sqlite", "SQLiteStore"),
-    "postgresql": ("postgresql", "PostgreSQLStore"),
-    "postgres": ("postgresql", "PostgreSQLStore"),
-    "mysql": ("mysql", "MySQLStore"),
-    "mariadb": ("mysql", "MySQLStore"),
+    "sqlite": ("sqlite.store", "SQLiteStore"),
+    "postgresql": ("postgresql.store", "PostgreSQLStore"),
+    "postgres": ("postgresql.store", "PostgreSQLStore"),
+    "mysql": ("mysql.store", "MySQLStore"),
+    "mariadb": ("mysql.store", "MySQLStore"),
 }
 #: Those that several servers may share.
 _SHARED = {
-    "postgresql": ("shared_postgresql", "SharedPostgreSQLStore"),
-    "postgres": ("shared_postgresql", "SharedPostgreSQLStore"),
-    "mysql": ("shared_mysql", "SharedMySQLStore"),
-    "mariadb": ("shared_mysql", "SharedMySQLStore"),
+    "postgresql": ("postgresql.nodes", "SharedPostgreSQLStore"),
+    "postgres": ("postgresql.nodes", "SharedPostgreSQLStore"),
+    "mysql": ("mysql.nodes", "SharedMySQLStore"),
+    "mariadb": ("mysql.nodes", "SharedMySQLStore"),
 }
 
 
@@ -62,7 +58,7 @@ def store_for(url: str) -> Store:
     if scheme in _ITEMS:
         return _made(*_ITEMS[scheme], url)
     if scheme not in _TABLES:
-        raise ConfigurationError(f"{shown(url)!r} is not a store URL; it must be one of {', '.join(FORMS)}")
+        raise ConfigurationError(f"{redacted(url)!r} is not a store URL; it must be one of {', '.join(FORMS)}")
     return _made(*_TABLES[scheme], _parsed(url))
 
 
@@ -74,25 +70,19 @@ def shared_store_for(url: str, node: Node) -> SharedStore:
     scheme = url.partition(":")[0].lower()
     if scheme not in _SHARED:
         raise ConfigurationError(
-            f"--node shares a database among servers, and {shown(url)!r} cannot be shared: "
+            f"--node shares a database among servers, and {redacted(url)!r} cannot be shared: "
             "PostgreSQL, MySQL 8 and MariaDB 10.6 can, and later ones; leave --node out to have the store alone"
         )
     return cast("SharedStore", _made(*_SHARED[scheme], _parsed(url), node))
 
 
 def _parsed(url: str) -> URL:
-    from .hosts import database_url  # noqa: PLC0415
+    from .database.urls import database_url  # noqa: PLC0415
 
     try:
         return database_url(url)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{shown(url)!r} is not a store URL: {error}") from error
-
-
-def shown(url: str) -> str:
-    """A store's URL without its password, for logs."""
-    url = _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***\2", url))
-    return _INNER_PASSWORD.sub(r"\1***\2", url)
+        raise ConfigurationError(f"{redacted(url)!r} is not a store URL: {error}") from error
 
 
 def _made(module: str, name: str, *arguments: object) -> Store:

@@ -1,0 +1,1 @@
+"""Connections to databases: URLs, sessions, watchdog, errors. Knows no jobs."""

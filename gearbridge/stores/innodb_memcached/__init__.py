@@ -1,0 +1,1 @@
+"""Jobs in an InnoDB table behind MySQL's memcached plugin."""

@@ -1,0 +1,1 @@
+"""The job table: schema, rows, statements, and the store over them."""

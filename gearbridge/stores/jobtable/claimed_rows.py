@@ -1,0 +1,62 @@
+"""The rows that this store has claimed and not settled yet. Claiming writes nothing, so this is the only record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gearbridge.records import Done, Drop, Failed, Release, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from gearbridge.records import ClaimedJob, Operation
+
+
+class ClaimedRows:
+    """Claimed rows, by handle."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, tuple[int, bytes]] = {}
+        self._ids: set[int] = set()
+        self._counts: Counter[bytes] = Counter()
+
+    def count(self, function: bytes) -> int:
+        """Return how many of them are of this function."""
+        return self._counts[function]
+
+    def fresh(self, ids: Iterable[int]) -> list[int]:
+        """Return those of the ids that are not claimed."""
+        return [one for one in ids if one not in self._ids]
+
+    @property
+    def ids(self) -> list[int]:
+        """Return the claimed rows."""
+        return list(self._ids)
+
+    def keep_only(self, ids: Collection[int]) -> frozenset[bytes]:
+        """Forget all others; return the handles of those that were claimed."""
+        gone = {handle: found for handle, found in self._rows.items() if found[0] not in ids}
+        for handle in gone:
+            self._forget(handle)
+        return frozenset(gone)
+
+    def take(self, job: ClaimedJob, row: int) -> None:
+        """Record this row as claimed."""
+        self._rows[job.handle] = (row, job.function)
+        self._ids.add(row)
+        self._counts[job.function] += 1
+
+    def settle(self, group: Sequence[Operation]) -> None:
+        """Remove the rows that these operations ended; they have been applied."""
+        if not self._rows:
+            return
+        for operation in group:
+            if isinstance(operation, (Drop, Done, Retry, Failed, Release)):
+                self._forget(operation.handle)
+
+    def _forget(self, handle: bytes) -> None:
+        found = self._rows.pop(handle, None)
+        if found is not None:
+            self._ids.discard(found[0])
+            self._counts[found[1]] -= 1

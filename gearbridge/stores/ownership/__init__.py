@@ -1,0 +1,1 @@
+"""Ownership of a job table: by one server, or by nodes with leases."""

@@ -1,0 +1,1 @@
+"""The job table in an SQLite file."""
