@@ -10,12 +10,12 @@ from gearbridge.errors import ConfigurationError
 if TYPE_CHECKING:
     from gearbridge.core.settings import Network
 
-#: The word for a list with nobody on it.
+#: The word for an empty list.
 NOBODY = "none"
 
 
 def networks(text: str) -> tuple[Network, ...] | None:
-    """Read "127.0.0.1,10.0.0.0/8"; "none" is nobody, and nothing at all is everybody: None.
+    """Read "127.0.0.1,10.0.0.0/8"; "none" is an empty list, and an empty text allows every address: None.
 
     Raises ConfigurationError, naming what is no address and no network.
     """

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import logging
 import os
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gearbridge.stores.registry import store_for
+from gearbridge.process import logs, systemd
+from gearbridge.process.daemonize import detach
+from gearbridge.process.descriptors import limit_descriptors, raise_descriptors
+from gearbridge.process.event_loop import SWITCH_INTERVAL, loop_factory
+from gearbridge.process.out_of_memory import end_process
+from gearbridge.process.pid_file import pid_file
+from gearbridge.process.privileges import switch_user, user_to_become
+from gearbridge.process.signals import Signals
 
-from . import logs, notify
-from .access import networks
-from .daemon import detach
-from .looping import loop_factory
-from .process import limit_descriptors, pid_file, switch_user
-from .service import nothing, run
+from .opening import store_of
+from .service import Service, no_companions
+from .settings import settings_of
+from .tls import server_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .config import ServerConfig
-    from .service import Beside
+    from .service import Companions
 
 _log = logging.getLogger(__name__)
 
@@ -56,23 +63,26 @@ def launch(
     process: ProcessOptions,
     announce: Callable[[str], None],
     notes: Iterable[str] = (),
-    beside: Beside = nothing,
+    companions: Companions = no_companions,
 ) -> None:
-    """Serve as told until a signal ends it. `notes` go to the log; `announce` gets one line when the server answers.
+    """Serve until a signal ends it. `notes` go to the log; `announce` gets one line when the server answers.
 
-    `beside` is what else runs in the server's event loop.
-    Raises ConfigurationError when it cannot start as told.
+    `companions` is what else runs in the server's event loop.
+    Raises ConfigurationError when it cannot start so.
     """
-    store_for(config.store)  # what is wrong is refused before anything happens
-    networks(config.admin_from)
+    check_start(config, process)
+    config.prefix()
     if process.user:
         _load_early()
     if process.file_descriptors:
         limit_descriptors(process.file_descriptors)
+    else:
+        raise_descriptors()
     if process.user:
         switch_user(process.user)
     detached = detach() if process.daemon else None
-    with pid_file(process.pid_file, needed=process.pid_file_needed):
+    signals = Signals()
+    with signals.heeded(), pid_file(process.pid_file, needed=process.pid_file_needed):
         _start_log(process)
         for note in notes:
             # Whatever the level is: an option that changes nothing must not do so in silence.
@@ -80,11 +90,44 @@ def launch(
 
         def ready(line: str) -> None:
             announce(line)
-            notify.ready(line)
+            systemd.ready(line)
             if detached is not None:
                 detached()
 
-        run(config, ready, beside)
+        try:
+            run(config, ready, companions, signals)
+        except MemoryError:
+            end_process()
+
+
+def run(config: ServerConfig, ready: Callable[[str], None], companions: Companions, signals: Signals) -> None:
+    """Serve until SIGTERM or SIGINT, or after SIGUSR1 until the running jobs are done.
+
+    `ready` is called once it serves, with a line that has the address. `companions` is what else runs in its event loop
+    while it serves, entered before and left when it stops. Raises ConfigurationError when the server cannot start so.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    tls = server_context(config)
+    with closing(store_of(config)) as store:
+        store.open()
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            service = Service(config, store, tls, ready, companions)
+            try:
+                runner.run(service.serve(signals))
+            finally:
+                signals.detach()
+
+
+def check_start(config: ServerConfig, process: ProcessOptions) -> None:
+    """Refuse what can be refused before anything happens: a store's URL, networks, files of TLS, a user.
+
+    Raises ConfigurationError. Nothing is connected to, bound or created.
+    """
+    store_of(config)
+    settings_of(config)
+    server_context(config)
+    if process.user:
+        user_to_become(process.user)
 
 
 def _load_early() -> None:

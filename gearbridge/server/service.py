@@ -4,65 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import sys
 import time
-from contextlib import AbstractAsyncContextManager, closing, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 from gearbridge.core.engine import Engine
-from gearbridge.stores.registry import shown as store_shown
+from gearbridge.persistence.group_commit import GroupCommit
+from gearbridge.process import systemd
+from gearbridge.process.event_loop import nothing_is_garbage
+from gearbridge.process.logs import reopen
+from gearbridge.process.out_of_memory import watch
+from gearbridge.process.rate_limited_log import RateLimitedLog
+from gearbridge.process.sockets import shown
+from gearbridge.stores.database.redaction import redacted
 
-from . import notify
-from .claimer import Claimer, EngineClaimant
-from .commits import Commits
-from .door import Door
-from .entrance import CLOSE_TIMEOUT, Entrance
-from .listening import shown
-from .logs import reopen
-from .looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory, nothing_is_garbage
-from .membership import Membership
-from .opening import store_of
-from .postponed import Postponed, write_outboxes
-from .retention import Retention
-from .seldom import Seldom
+from .backpressure import Backpressure
+from .budget import Budget, limits_of
+from .connection_limit import ConnectionLimit
+from .deferred_writes import DeferredWrites, write_outboxes
+from .job_timeout_log import log_timeouts
+from .listener import CLOSE_TIMEOUT, Listener
 from .settings import settings_of
-from .sweeper import Sweeper
-from .tls import server_context
+from .store_tasks import StoreTasks
+from .timeouts import Sweeper
+from .turns import Turns
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
     from socket import socket
 
-    from gearbridge.stores.base import SharedStore, Store, WindowedStore
+    from gearbridge.errors import StoreInUse
+    from gearbridge.persistence.store_thread import Committer
+    from gearbridge.process.signals import Signals
+    from gearbridge.stores.interface import ClaimableStore, Store, WindowedStore
 
-    from .committer import Committer
     from .config import ServerConfig
     from .connection import Connection
 
-    Beside = Callable[["Service"], AbstractAsyncContextManager[Any]]
+    Companions = Callable[["Service"], AbstractAsyncContextManager[Any]]
 
 _log = logging.getLogger(__name__)
 
 
-def nothing(_service: object) -> AbstractAsyncContextManager[None]:
-    """Nothing runs beside the server, or the bridge."""
+def no_companions(_service: object) -> AbstractAsyncContextManager[None]:
+    """Run nothing else in the event loop of the server, or the bridge."""
     return nullcontext()
-
-
-def run(config: ServerConfig, ready: Callable[[str], None], beside: Beside = nothing) -> None:
-    """Serve until SIGTERM or SIGINT, or after SIGUSR1 until the jobs in hand are done.
-
-    `ready` is called once it serves, with a line that says where. `beside` is what else runs in its event loop while it
-    serves, entered before and left when it stops. Raises ConfigurationError when the server cannot start as told.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    tls = server_context(config)
-    with closing(store_of(config)) as store:
-        store.open()
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(Service(config, store, tls, ready, beside).serve())
 
 
 class Service:
@@ -74,103 +61,125 @@ class Service:
         store: Store,
         tls: ssl.SSLContext | None,
         ready: Callable[[str], None],
-        beside: Beside = nothing,
+        companions: Companions = no_companions,
     ) -> None:
         self.config = config
         self.max_packet = config.max_packet
         self.max_outbox = config.outbox_limit()
-        self.flooded = Seldom(_log)
-        abilities = store.abilities
-        self.engine = Engine(settings_of(config), durable=abilities.durable, claimable=abilities.claimable)
-        self._lifecycle = self.engine.lifecycle  # what every flush looks at, without a call for each
+        self.backpressure = Backpressure(self.max_outbox)
+        self._slow = self.backpressure.slow  # looked at by every flush
+        traits = store.traits
+        limits = limits_of(config.memory)
+        settings = settings_of(config)
+        self.engine = Engine(settings, durable=traits.durable, claimable=traits.claimable, owned=traits.owned)
+        self._signals = self.engine.signals  # what every flush looks at, without a call for each
+        self._journal = self.engine.journal
         self._store = store
         self._ready = ready
-        self._beside = beside
-        self._commits = Commits(self.engine, store, config.store_patience, config.max_journal, self.flush)
-        self._claimer: Claimer | None = None
-        self._retention: Retention | None = None
-        self._membership: Membership | None = None
+        self._companions = companions
+        most = min(config.max_journal, limits.held // 4)
+        self._commits = GroupCommit(self.engine, store, config.store_patience, self.flush, most)
+        self._store_tasks = StoreTasks(config, self.engine, store, self._commits, self.flush, self._taken_away)
+        self._taken: StoreInUse | None = None  # the store is another server's now
         self._connections: dict[Connection, None] = {}
+        self.budget = Budget(limits, self.engine, self._connections, self.flush)
+        self._noticed = RateLimitedLog(_log, burst=5)
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
-        self._entrance = Entrance(config, self, tls)
-        self._door = Door(config.max_connections)
-        self._sweeper = Sweeper(self._connections, config.packet_timeout, config.idle_timeout)
+        self._listener = Listener(config, self, tls)
+        self._connection_limit = ConnectionLimit(config.max_connections)
+        self._sweeper = Sweeper(self._connections, self.backpressure, config.packet_timeout, config.idle_timeout)
         self._retiring = False
         self._flushed: asyncio.Event | None = None  # somebody waits for the next flush, while stopping
         self._loop: asyncio.AbstractEventLoop
-        self._postponed: Postponed
+        self._deferred: DeferredWrites
+        self.turns: Turns
 
-    async def serve(self) -> None:
+    async def serve(self, signals: Signals) -> None:
         """Everything between the store's opening and its closing."""
         self._loop = asyncio.get_running_loop()
-        self._postponed = Postponed(self._loop)
+        watch(self._loop)
+        self._deferred = DeferredWrites(self._loop)
+        self.turns = Turns(self._loop, self.engine)
         self._replay()
-        sockets = self._entrance.sockets()
-        for number in STOP_SIGNALS:
-            self._loop.add_signal_handler(number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
-        self._loop.add_signal_handler(GRACEFUL_SIGNAL, self.stop_gracefully)
+        sockets = self._listener.sockets()
+        signals.attach(self._loop, self)
         self._commits.start(self._loop)
-        abilities = self._store.abilities
-        if abilities.claimable:
-            store = cast("WindowedStore", self._store)
-            self._claimer = Claimer(EngineClaimant(self.engine), self.committer, store, self.flush)
-            self._claimer.start()
-            self._retention = Retention(self.committer, store, self.config.keep_done, self.config.keep_failed)
-            self._retention.start()
-        if abilities.shared:
-            shared = cast("SharedStore", self._store)
-            self._membership = Membership(self.engine, self.committer, shared, self.config.lease, self.flush)
-            await self._membership.start()
+        await self._store_tasks.start()
         try:
-            await self._entrance.open(sockets)
-            async with self._beside(self):
+            await self._listener.open(sockets)
+            async with self._companions(self):
                 self._announce(sockets)
                 self._tick()
                 self._sweeper.start()
+                self.budget.start()
                 await self._stop.wait()
-                self._entrance.close()
+                self._listener.close()
         finally:
             await self._drain()
+        if self._taken is not None:
+            raise self._taken
+
+    def _taken_away(self, error: StoreInUse) -> None:
+        _log.error("this server stops: %s", error)
+        self._taken = error
+        self.stop()
 
     def stop(self) -> None:
-        """End soon: write what was taken in, and close. What runs is done again by the next server."""
+        """End soon: write what was taken in, and close. What runs is done again by the next server.
+
+        When called again it waits no longer for a store that cannot be reached, nor for peers.
+        """
+        if self._stop.is_set():
+            self.committer.hurry()
+            for connection in list(self._connections):
+                connection.transport.abort()
         self._stop.set()
 
     def reload(self) -> None:
         """Open anew what another program may have moved away or renewed: the log file, the certificate."""
-        with notify.reloading():
+        with systemd.reloading():
             reopen()
-            self._entrance.reload()
+            self._listener.reload()
 
     def stop_gracefully(self) -> None:
         """Take no more connections; end when no job runs here, and none waits that would be lost."""
         if not self._retiring:
             self._retiring = True
-            notify.stopping()
-            _log.info("stopping when the jobs in hand are done")
-            self._entrance.close()
-            self.engine.retire()
+            systemd.stopping()
+            _log.info("stopping when the running jobs are done")
+            self._listener.close()
+            self.engine.drain()
+            self._loop.call_later(self.config.stop_patience, self._take_no_more)
         self.flush()
 
-    # What watchers ask of the service.
+    def _take_no_more(self) -> None:
+        _log.info("clients go on submitting: no more is taken, and only the jobs that run are waited for")
+        self.engine.take_no_more()
+        self.flush()
+
+    # For dashboards and companions.
 
     @property
     def committer(self) -> Committer:
-        """Who writes to the store, and knows how that goes."""
+        """The committer, which writes to the store."""
         return self._commits.committer
 
     @property
     def retiring(self) -> bool:
-        """Whether it takes no more connections and ends when the jobs in hand are done."""
+        """Whether it takes no more connections and ends when the running jobs are done."""
         return self._retiring
 
-    # What connections ask of the service.
+    # For connections.
+
+    @property
+    def connection_limit(self) -> ConnectionLimit:
+        """The limit of all connections, those over HTTP included."""
+        return self._connection_limit
 
     def admit(self, connection: Connection) -> bool:
-        """Whether there is room for one more."""
-        return self._door.admit(connection)
+        """Return whether there is room for one more."""
+        return self._connection_limit.admit(connection)
 
     def opened(self, connection: Connection) -> None:
         """A connection was made."""
@@ -179,31 +188,33 @@ class Service:
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
         self._connections.pop(connection, None)
-        self._door.leave(connection)
+        self._connection_limit.leave(connection)
 
     def flush(self, source: Connection | None = None) -> None:
-        """Send what the engine has to say, see to its timer, and give the store what gathered."""
-        lifecycle = self._lifecycle
-        if lifecycle.wants_tick:
+        """Send what the engine has queued, set its timer, and pass gathered operations to the store."""
+        signals = self._signals
+        if signals.wants_tick:
             self._tick()  # before the writing: what is due wakes workers
         dirty = self.engine.take_dirty()
         if source is None:
             write_outboxes(dirty)
         else:
             peer = source.peer
+            if self._slow:
+                self.backpressure.hold_back(source, dirty)
             if peer.dirty:
                 source.write_outbox()
             if dirty and (len(dirty) > 1 or dirty[0] is not peer):
-                self._postponed.add(dirty)
-        if lifecycle.wants_claim and self._claimer is not None:
-            self._claimer.wake()
-        if lifecycle.lease.lost and self._membership is not None:
-            self._membership.lost()
-        if lifecycle.journal.size or lifecycle.questions:
+                self._deferred.add(dirty)
+        if signals.wants_claim:
+            self._store_tasks.wake_claimer()
+        if signals.lease_lost:
+            self._store_tasks.doubt()
+        if self._journal.size or signals.wants_lookup:
             self._commits.see_to(source)
-        if lifecycle.stop_asked is not None:
+        if signals.stop_asked is not None:
             self._stop_as_asked()
-        if self._retiring and self.engine.is_idle():
+        if self._retiring and not self._stop.is_set() and self.engine.is_idle():
             self.stop()
         if self._flushed is not None:
             self._flushed.set()
@@ -216,16 +227,25 @@ class Service:
         else:
             self.stop_gracefully()
 
-    # Time.
-
     def _tick(self) -> None:
-        pause = self.engine.tick(time.monotonic(), time.time())
+        wall = time.time() + self._clock_offset()
+        pause = self.engine.tick(time.monotonic(), wall, self.committer.trouble)
+        overdue = self.engine.take_overdue()
+        if overdue:
+            self._commits.refused(overdue)
+        log_timeouts(self.engine.take_timeouts())
+        for notice in self.engine.take_notices():
+            self._noticed.warn("%s", notice)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if pause is not None:
             # Wall clocks step: look again within the minute, whatever is planned.
             self._timer = self._loop.call_later(min(pause, 60.0), self._timed)
+
+    def _clock_offset(self) -> float:
+        # Times in SQL are due by the database's clock, so that is the clock for all due times.
+        return cast("ClaimableStore", self._store).clock_offset if self._store.traits.claimable else 0.0
 
     def _timed(self) -> None:
         self._timer = None
@@ -235,12 +255,11 @@ class Service:
     # Start and stop.
 
     def _replay(self) -> None:
-        self.engine.queue.now = time.monotonic()
         with nothing_is_garbage():  # jobs are all that is made meanwhile
-            count = self.engine.restore(self._store.replay())
+            count = self.engine.restore(self._store.replay(), time.monotonic())
         if count:
             _log.info("jobs back from the store: %d", count)
-        if self._store.abilities.claimable:
+        if self._store.traits.claimable:
             count = self.engine.restore_backlog(cast("WindowedStore", self._store).backlog())
             if count:
                 _log.info("jobs that wait in the store, beyond the window in memory: %d", count)
@@ -248,26 +267,20 @@ class Service:
     def _announce(self, sockets: list[socket]) -> None:
         where = ", ".join(shown(opened) for opened in sockets) + (" (TLS)" if self.config.ssl_certificate else "")
         kept = (
-            "memory only: they end with this server"
-            if self.config.store == "memory:"
-            else store_shown(self.config.store)
+            "memory only: they end with this server" if self.config.store == "memory:" else redacted(self.config.store)
         )
         self._ready(f"gearbridge server listening on {where}; jobs are kept in {kept}")
 
     async def _drain(self) -> None:
         """Take nothing more in, have the store write what is left, let replies out, close."""
-        notify.stopping()
+        systemd.stopping()
         self._sweeper.stop()
+        self.budget.stop()
         for connection in self._connections:
             connection.pause("stopping")
-        if self._claimer is not None:
-            await self._claimer.stop()
-        if self._retention is not None:
-            await self._retention.stop()
-        if self._membership is not None:
-            await self._membership.stop()
+        await self._store_tasks.stop()
         await self._until(lambda: not self._commits.under_way)
-        self._postponed.write()
+        self._deferred.write()
         for connection in list(self._connections):
             connection.transport.close()
         try:

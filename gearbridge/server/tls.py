@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from gearbridge.certificates import show, trust
 from gearbridge.errors import ConfigurationError
+from gearbridge.tls_files import show, trust
 
 if TYPE_CHECKING:
     from .config import ServerConfig
@@ -16,7 +16,7 @@ CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "re
 
 
 def server_context(config: ServerConfig) -> ssl.SSLContext | None:
-    """What handshakes are done with, from the files as they are now; None where no certificate is configured.
+    """Make the context for handshakes from the files as they are now; None where no certificate is configured.
 
     TLS 1.2 and later. Raises ConfigurationError, naming the file that is missing or wrong.
     """

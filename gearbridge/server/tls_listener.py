@@ -1,7 +1,7 @@
 """Listening for TLS: a connection becomes a Connection once its handshake is done, and is dropped where it fails.
 
-Accepted here and not by the event loop, because what shakes hands must be counted, told of and given up too: to the
-loop's own TLS server such a connection does not exist yet.
+Accepted here and not by the event loop, because a connection in its handshake must be counted, reported and dropped
+too: to the loop's own TLS server such a connection does not exist yet.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from gearbridge.certificates import reason
+from gearbridge.process.rate_limited_log import RateLimitedLog
+from gearbridge.tls_files import reason
 
 from .connection import Connection
-from .seldom import Seldom
 
 if TYPE_CHECKING:
     import ssl
@@ -32,7 +32,7 @@ class TlsListener:
     """Accepts on `sockets`, which are listening and do not block.
 
     `context` may be replaced while it runs: it is for the handshakes to come. A handshake has `handshake_timeout`
-    seconds, and so has the peer at the end to say goodbye `goodbye_timeout`.
+    seconds, and the closing alert at the end `goodbye_timeout`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TlsListener:
         self._goodbye_timeout = goodbye_timeout
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._failed = Seldom(_log)
+        self._failed = RateLimitedLog(_log)
         self._closed = False
         self._listen()
 

@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.process.sockets import Keepalive, listen
 
 from .connection import Connection
-from .listening import Keepalive, listen
 from .tls import server_context
 from .tls_listener import TlsListener
 
@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 CLOSE_TIMEOUT = 2.0
 
 
-class Entrance:
-    """Listens as `config` says; with a `tls` context for TLS alone. Those who come in belong to `shell`."""
+class Listener:
+    """The listening sockets of `config`; with a `tls` context for TLS alone. Connections belong to `shell`."""
 
     def __init__(self, config: ServerConfig, shell: Shell, tls: ssl.SSLContext | None) -> None:
         self._config = config
@@ -52,10 +52,14 @@ class Entrance:
             )
             return
         loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(lambda: Connection(self._shell), sock=opened) for opened in sockets]
+        backlog = self._config.backlog  # given again: the loop listens anew, with 100 by default
+        self._servers = [
+            await loop.create_server(lambda: Connection(self._shell), sock=opened, backlog=backlog)
+            for opened in sockets
+        ]
 
     def close(self) -> None:
-        """Let nobody in any more; those who are in stay."""
+        """Accept no more connections; open ones stay."""
         if self._tls_listener is not None:
             self._tls_listener.close()
         for server in self._servers:

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 RESERVED = 64
 
 
-class Door:
+class ConnectionLimit:
     """Admits at most `limit`; 0 is as many as the system's limit of open files leaves room for."""
 
     def __init__(self, limit: int = 0) -> None:
@@ -24,7 +24,7 @@ class Door:
         self._told = False
 
     def admit(self, guest: object) -> bool:
-        """Whether this one may come in; once in, it may until it leaves. That it is full is logged once."""
+        """Return whether this connection is admitted, until it leaves. That the limit is reached is logged once."""
         inside = self._inside
         if guest in inside:
             return True
@@ -39,7 +39,7 @@ class Door:
     def leave(self, guest: object) -> None:
         """This one is gone, or never came in."""
         self._inside.discard(guest)
-        if self._told and len(self._inside) <= self.limit * 0.9:  # well below: at the limit it would be told for ever
+        if self._told and len(self._inside) <= self.limit * 0.9:  # well below: at the limit it would be logged for ever
             self._told = False
             _log.warning("there is room for connections again")
 

@@ -1,4 +1,4 @@
-"""Writes that wait for the end of the loop's round: what several reads have to say to one peer is one write then.
+"""Writes that wait for the end of the loop's round: what several reads queue for one peer is one write then.
 
 A read's own peer is answered at once. Others, a client whose result has come or a worker to be woken, are written to
 when everything that could be read has been. Where many of them wait there is much traffic, and they wait for one round
@@ -27,7 +27,7 @@ def write_outboxes(peers: Iterable[Peer]) -> None:
             peer.owner.write_outbox()  # type: ignore[attr-defined]  # owner is what `connect` was given
 
 
-class Postponed:
+class DeferredWrites:
     """The peers to write to in a moment."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 SWITCH_INTERVAL = 0.0005
 #: New objects before Python looks for garbage among them, and how often before it looks at all that came since the last
 #: such look. Jobs and packets are freed by reference counting: a queue of a million jobs need not be walked again and
-#: again, and what is still in the processor's cache is walked faster.
-GC_THRESHOLDS = (5_000, 200, 100)
+#: again, and what is still in the processor's cache is walked faster. The middle one bounds the pause that a growing
+#: queue meets: 10,000 objects.
+GC_THRESHOLDS = (5_000, 1, 10_000)
 #: What asks a server to stop: at once, or when no job is left that would be lost. As gearmand's.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACEFUL_SIGNAL = signal.SIGUSR1

@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import syslog
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from gearbridge.escaping import LINES, escaped
+from gearbridge.private_files import with_mode
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 NOTICE = 25
 
@@ -38,10 +46,19 @@ _log = logging.getLogger(__name__)
 
 
 class LogFile(logging.FileHandler):
-    """A file that another program may move away: `reopen` begins it anew."""
+    """A file that another program may move away: `reopen` begins it anew, with the mode that it had."""
+
+    former_mode: int | None = None
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = with_mode(self.baseFilename, flags, self.former_mode)
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
     def reopen(self) -> None:
         """Open the file under its name again. When that fails, go on in the old one."""
+        assert self.stream is not None
+        self.former_mode = os.fstat(self.stream.fileno()).st_mode & 0o777
         opened = self._open()
         self.acquire()
         try:
@@ -49,6 +66,17 @@ class LogFile(logging.FileHandler):
         finally:
             self.release()
         old.close()
+
+
+class Lines(logging.Formatter):
+    """One line for people, and a traceback where there is one; what peers and databases sent can forge neither."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        record.message = escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, *info: Any) -> str:  # noqa: N802
+        return escaped(super().formatException(*info), LINES)
 
 
 class JsonLines(logging.Formatter):
@@ -67,7 +95,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str, ensure_ascii=False)
+        line = json.dumps(fields, default=str, ensure_ascii=False)
+        if line.isprintable():
+            return line
+        return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
 
 
 class Syslog(logging.Handler):
@@ -96,7 +127,7 @@ def start(level: str, file: str, *, to_syslog: bool = False, form: str = "human"
     if to_syslog:
         handlers.append(Syslog())
     for handler in handlers:
-        handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(_FORMAT))
+        handler.setFormatter(JsonLines() if form == "json" else Lines(_FORMAT))
     logging.basicConfig(level=LEVELS[level], handlers=handlers or [logging.NullHandler()])
 
 

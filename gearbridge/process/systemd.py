@@ -1,4 +1,4 @@
-"""Tells a service manager how the server is: systemd's Type=notify, one datagram for each change.
+"""Notification of a service manager about the server's state: systemd's Type=notify, one datagram for each change.
 
 It knows nothing of jobs. Without NOTIFY_SOCKET in the environment it does nothing.
 """
@@ -27,7 +27,7 @@ def stopping() -> None:
 
 @contextlib.contextmanager
 def reloading() -> Iterator[None]:
-    """What is read anew is read within the block."""
+    """Notify that configuration is read anew within the block."""
     _send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
     yield
     _send("READY=1")
