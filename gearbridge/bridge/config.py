@@ -1,20 +1,22 @@
-"""What a bridge can be told at start, each thing said once; the command line reads its help from here."""
+"""A bridge's settings, each described once; the command line reads its help from here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gearbridge.server.retention import KEEP_DONE, KEEP_FAILED
+from gearbridge.persistence.retention import KEEP_DONE, KEEP_FAILED
 from gearbridge.wire.parser import MAX_PACKET
 
 if TYPE_CHECKING:
     from gearbridge.client.tls import Tls
 
-#: Jobs of one function in hand at a time: jobs that are only handed over leave within milliseconds, those that are
+#: Claimed jobs of one function at a time: jobs that are only handed over leave within milliseconds, those that are
 #: followed stay until they are done.
 HAND_OVER_WINDOW = 4000
 FOLLOW_WINDOW = 1000
+#: Bytes of claimed payload at a time; beyond them one job at a time.
+WINDOW_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class BridgeConfig:
     tls: how to speak TLS with the job servers; None is without.
     functions: patterns of shell style; jobs of other functions are left in the table.
     follow: follow every job to its end, not only those that have something to be written back.
-    window: how many jobs of one function are in hand at a time; 0 is HAND_OVER_WINDOW, or FOLLOW_WINDOW with `follow`.
+    window: how many jobs of one function are claimed at a time; 0 is HAND_OVER_WINDOW, or FOLLOW_WINDOW with `follow`.
     keep_done, keep_failed: days for which the table keeps what is finished: with its result, where that was asked for,
         and where it failed for good; below 0 is for ever.
     max_packet: largest packet sent, in bytes; a job that needs a larger one has failed.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import AbstractAsyncContextManager, closing
 from typing import TYPE_CHECKING, Any
 
-from gearbridge.server import notify
-from gearbridge.server.logs import reopen
-from gearbridge.server.looping import GRACEFUL_SIGNAL, STOP_SIGNALS, SWITCH_INTERVAL, loop_factory
-from gearbridge.server.service import nothing
+from gearbridge.process import systemd
+from gearbridge.process.event_loop import SWITCH_INTERVAL, loop_factory
+from gearbridge.process.logs import reopen
+from gearbridge.process.out_of_memory import watch
 
 from .link import JobServers
 from .service import Bridge
@@ -20,43 +19,46 @@ from .standby import Standby
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gearbridge.process.signals import Signals
+
     from .config import BridgeConfig
 
-    Beside = Callable[["Daemon"], AbstractAsyncContextManager[Any]]
+    Companions = Callable[["Daemon"], AbstractAsyncContextManager[Any]]
 
 
-def run(config: BridgeConfig, ready: Callable[[str], None], beside: Beside = nothing) -> None:
-    """Move jobs until SIGTERM or SIGINT, or after SIGUSR1 until those in hand have ended.
+def run(config: BridgeConfig, ready: Callable[[str], None], companions: Companions, signals: Signals) -> None:
+    """Move jobs until SIGTERM or SIGINT, or after SIGUSR1 until the claimed ones have ended.
 
-    `ready` is called each time the bridge has the table, with a line that says what goes where. `beside` is what else
-    runs in its event loop, as long as it runs. Raises ConfigurationError when it cannot start as told. While another
+    `ready` is called each time the bridge has the table, with a line that describes the route. `companions` is what
+    else runs in its event loop, as long as it runs. Raises ConfigurationError when it cannot start so. While another
     bridge or server has the table it stands by.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     daemon = Daemon(config, ready)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(daemon.live(beside))
+        try:
+            runner.run(daemon.live(companions, signals))
+        finally:
+            signals.detach()
 
 
 class Daemon:
-    """Hears what the process is told. `bridge` is there while it has the table."""
+    """The receiver of the process's signals. `bridge` is set while it has the table."""
 
     def __init__(self, config: BridgeConfig, ready: Callable[[str], None]) -> None:
         self.config = config
         self.bridge: Bridge | None = None
         self.servers = JobServers(config.servers, config.tls)
-        self.standby = Standby(config.database, notify.ready)
+        self.standby = Standby(config.database, systemd.ready)
         self._ready = ready
         self._stopped = asyncio.Event()
 
-    async def live(self, beside: Beside) -> None:
-        """Everything, until it was told to stop."""
+    async def live(self, companions: Companions, signals: Signals) -> None:
+        """Run everything until it is to stop."""
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(GRACEFUL_SIGNAL, self._stop_gracefully)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
-        async with beside(self):
+        watch(loop)
+        signals.attach(loop, self)
+        async with companions(self):
             while (store := await self.standby.take(self._stopped)) is not None:
                 with closing(store):
                     self.bridge = Bridge(self.config, store, self.servers)
@@ -67,30 +69,32 @@ class Daemon:
 
     @property
     def stopping(self) -> bool:
-        """Whether it ends soon: at once, or when the jobs in hand have ended."""
+        """Whether it ends soon: at once, or when the claimed jobs have ended."""
         return self._stopped.is_set()
 
     def _works(self, line: str) -> None:
         self._ready(line)
-        notify.ready(line)
+        systemd.ready(line)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End soon: settle what is acknowledged."""
         self._leave()
         if self.bridge is not None:
             self.bridge.stop()
 
-    def _stop_gracefully(self) -> None:
+    def stop_gracefully(self) -> None:
+        """End when the claimed jobs have ended."""
         self._leave()
-        if self.bridge is not None:  # else nothing is in hand that could be waited for
-            self.bridge.retire()
+        if self.bridge is not None:  # else there is no claimed job to wait for
+            self.bridge.drain()
 
     def _leave(self) -> None:
         if not self._stopped.is_set():
             self._stopped.set()
-            notify.stopping()
+            systemd.stopping()
 
     def reload(self) -> None:
         """Open and read anew what another program may have moved away or renewed."""
-        with notify.reloading():
+        with systemd.reloading():
             reopen()
             self.servers.reload()

@@ -1,9 +1,9 @@
-"""The bridge's link to one job server, and which of several that is.
+"""The bridge's link to one job server, and the choice of that one among several.
 
 Rules of this file:
 1. Jobs go to the first server that answers; one that cannot be reached is left alone for some seconds. To accept a
    connection is no answer: that is what a proxy does whose server is gone, and a server that wants another certificate.
-2. A link that says nothing is asked; one that does not answer then is lost, though nobody has closed it.
+2. A silent link is probed; one that does not answer then is lost, although it was not closed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.client.aio_link import AsyncLink
-from gearbridge.client.choice import ServerChoice
 from gearbridge.client.connection import parse_servers
+from gearbridge.client.server_order import ServerOrder
 from gearbridge.errors import ConfigurationError, ConnectionLost, ProtocolError, ReplyTimeout
 
-from .relay import Flight
+from .flight import Flight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,12 +56,12 @@ class JobServerLink(AsyncLink):
 
     @property
     def has_room(self) -> bool:
-        """Whether the socket takes more."""
+        """Whether the socket accepts more."""
         return self._writable.is_set() and self._failure is None
 
     @property
     def failure(self) -> Exception | None:
-        """Why the link is lost."""
+        """The reason for the loss of the link."""
         return self._failure
 
     async def hear(self, seconds: float) -> None:
@@ -74,7 +74,9 @@ class JobServerLink(AsyncLink):
             self.late()
         if self._failure is not None:
             why = str(self._failure).removeprefix(f"{self.address} ")
-            if isinstance(self._failure, ConnectionLost):  # TLS 1.3 says no more to a client without a certificate
+            if isinstance(
+                self._failure, ConnectionLost
+            ):  # TLS 1.3: a client without a certificate gets no other answer
                 why += ": does it want TLS, or another certificate?"
             raise ConnectionAbortedError(errno.ECONNABORTED, why)
 
@@ -115,10 +117,10 @@ class JobServerLink(AsyncLink):
 
 
 class JobServers:
-    """Where to link to, and with which certificates. Raises ConfigurationError where those cannot be used."""
+    """The job servers to link to, with certificates. Raises ConfigurationError where those cannot be used."""
 
     def __init__(self, servers: Sequence[str], tls: Tls | None = None) -> None:
-        self._choice = ServerChoice(parse_servers(servers))
+        self._choice = ServerOrder(parse_servers(servers))
         self._tls = tls
         self._context = None if tls is None else tls.context()
 

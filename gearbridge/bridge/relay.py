@@ -1,15 +1,16 @@
-"""What becomes of the jobs in a bridge's hand: claimed rows and replies in, submissions and settlements out.
+"""The jobs that a bridge has claimed: claimed rows and replies in, submissions and settlements out.
 
     claimed ──► LATER ──due──► READY ──next_ready──► OUT ──► ended: an operation in the journal
                   ▲              ▲                    │
                   └──refused─────┴─────link lost──────┘
 
 Rules of this file:
-1. A job is submitted with its handle as unique key, and again with the same one when the link to the job server was
-   lost: a job server that still has it makes one job of both.
+1. A job is submitted with its handle and the database's life as unique key, and again with the same one when the link
+   to the job server was lost: a job server that still has it makes one job of both. The key keeps the life in which the
+   row was claimed, so that a job that is out when the database gets another one is not done twice.
 2. JOB_CREATED ends a job that is only handed over. One that has something to be written back is followed: it is a
-   foreground job, and what its worker says ends it.
-3. It knows no socket and no clock. The link's replies are told in order, and none after `lost`.
+   foreground job, and its worker's report ends it.
+3. It knows no socket and no clock. The link's replies are passed in order, and none after `lost`.
 """
 
 from __future__ import annotations
@@ -18,80 +19,48 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from gearbridge.client.session import BACKGROUND, FOREGROUND, number, read_status
-from gearbridge.core.jobs import EnqueuedJob
+from gearbridge.client.session import number, read_status
 from gearbridge.core.journal import Journal
 from gearbridge.records import Drop, Failed, Retry
-from gearbridge.traces import split_trace
 from gearbridge.wire import commands as c
 
+from .config import WINDOW_BYTES
+from .flight import Flight
 from .tally import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gearbridge.records import ClaimedJob, Operation
-
-    from .tally import Tally
 
 #: Seconds until a job is submitted again that the job server had no room for.
 AFTER_REFUSAL = 1.0
 #: Codes of ERROR after which the same job would be refused again and again.
 _FOR_GOOD = frozenset({b"ARGUMENT_TOO_LARGE", b"INVALID_ARGUMENT"})
-#: Why a job failed whose worker only said that it did.
+#: The error of a job that failed without a reason from its worker.
 _FAILED = "the job server says that the job failed"
 
 
-class Flight(EnqueuedJob):
-    """A job in the bridge's hand. `followed` says that its end is waited for; `tally` is its function's."""
-
-    __slots__ = ("asked", "followed", "job_server_handle", "tally")
-
-    def __init__(self, claimed: ClaimedJob, tally: Tally, *, follow: bool) -> None:
-        super().__init__(claimed, claimed.function)
-        self.tally = tally
-        # An equal unique key makes one job of two until it is finished, so whoever has one is told when that is.
-        self.followed = follow or self.keep_result or self.max_attempts > 1 or bool(self.unique_key)
-        self.job_server_handle = b""  # while the job server has it, and it is followed
-        self.asked = False  # whether it was there already when it was last looked after
-
-    @property
-    def command(self) -> int:
-        """The packet to submit it with."""
-        return (FOREGROUND if self.followed else BACKGROUND)[self.priority]
-
-    @property
-    def arguments(self) -> tuple[bytes, bytes, bytes]:
-        """That packet's arguments."""
-        return self.function, self.handle, self.payload
-
-    @property
-    def traceparent(self) -> bytes:
-        """What goes ahead of that packet, where there is one."""
-        return split_trace(self.reducer)[1] if self.reducer else b""
-
-    def begin_anew(self) -> None:
-        """Whatever a job server said of it is void."""
-        self.job_server_handle = b""
-        self.asked = False
-        self.begin_result()
-
-
 class Relay:
-    """The jobs in hand, at most `window` of each function. `journal` holds what the table has to be told."""
+    """The claimed jobs, at most `window` of each function and `window_bytes` of all together.
 
-    def __init__(self, window: int, max_packet: int, *, follow: bool = False) -> None:
+    `journal` holds the operations for the table.
+    """
+
+    def __init__(self, window: int, max_packet: int, *, follow: bool = False, window_bytes: int = WINDOW_BYTES) -> None:
         self.journal = Journal()
         self.tallies = Tallies()
         self.wants_claim = False  # there is room where there was none
         self.refusal = ""  # why the job server refused the last job that it refused, until it takes one
         self._window = window
+        self._window_bytes = window_bytes
+        self._bytes = 0  # of the claimed payloads
         self._max_packet = max_packet
         self._follow = follow
         self._linked = False
         self._retiring = False
         self._stopping = False
-        self._jobs: dict[bytes, Flight] = {}  # all in hand, by handle
+        self._jobs: dict[bytes, Flight] = {}  # all claimed jobs, by handle
         self._ready: deque[Flight] = deque()
         self._out: dict[Flight, None] = {}  # those that the job server was sent, in that order
         self._later: list[tuple[float, int, Flight]] = []  # a heap, by the second at which each is due
@@ -100,28 +69,34 @@ class Relay:
 
     # From the table.
 
-    def rooms(self) -> dict[bytes, int] | None:
-        """How many jobs to claim of each function of which some are in hand; of any other a window's full.
+    def claim_capacity(self) -> dict[bytes, int] | None:
+        """Return how many jobs to claim of each function with claimed jobs; of any other a window's full.
 
         None while there is no link. Asking clears `wants_claim`.
         """
         self.wants_claim = False
         if not self._linked or self._retiring:
             return None
+        is_full = self._bytes > self._window_bytes // 2
         return {
-            name: self._window - tally.in_hand if tally.in_hand <= self._window // 2 else 0
+            name: self._window - tally.in_hand if tally.in_hand <= self._window // 2 and not is_full else 0
             for name, tally in self.tallies.functions.items()
             if tally.in_hand
         }
 
-    def claimed(self, jobs: Iterable[ClaimedJob]) -> None:
-        """Take what was claimed in hand. Call `tick` then, for what is to wait."""
+    def capacity_in_bytes(self) -> int:
+        """Return how many bytes of payload to claim; at least one job is, whatever its size."""
+        return 1 if self._bytes > self._window_bytes // 2 else self._window_bytes - self._bytes
+
+    def claimed(self, jobs: Iterable[ClaimedJob], _now: float = 0.0) -> None:
+        """Add claimed jobs. Call `tick` then, for those that are to wait."""
         for job in jobs:
             if job.handle in self._jobs:
                 continue
             tally = self.tallies.of(job.function)
             tally.claimed += 1
             tally.in_hand += 1
+            self._bytes += len(job.payload)
             flight = Flight(job, tally, follow=self._follow)
             self._jobs[flight.handle] = flight
             size = sum(map(len, flight.arguments)) + 2
@@ -141,6 +116,19 @@ class Relay:
         while later and later[0][0] <= wall:
             self._ready.append(heappop(later)[2])
         return later[0][0] - wall if later else None
+
+    def committed(
+        self,
+        _group: Sequence[Operation],
+        _errors: Mapping[int, str],
+        _now: float,
+        _joined: Mapping[bytes, bytes] | None = None,
+    ) -> None:
+        """The journal's last group was written."""
+        self.journal.group_done()
+
+    def record_unwritten(self, handles: frozenset[bytes]) -> None:
+        """Settlements that could not be written bound nothing here: their jobs have ended on the job server."""
 
     # To and from the job server.
 
@@ -167,9 +155,9 @@ class Relay:
         return flight
 
     def reply(self, flight: Flight, command: int, args: Sequence[bytes]) -> None:
-        """What the job server says of a job that it was sent."""
+        """Handle the job server's reply about a job."""
         if flight not in self._out:
-            return  # it has ended: what is still said of it changes nothing
+            return  # it has ended: later replies about it change nothing
         if command == c.JOB_CREATED:
             self.refusal = ""
             if flight.followed:
@@ -207,7 +195,7 @@ class Relay:
 
     # The end.
 
-    def retire(self) -> None:
+    def drain(self) -> None:
         """Claim nothing more, and leave to the next bridge what is not to be submitted yet."""
         self._retiring = True
         for _, _, flight in self._later:
@@ -216,22 +204,22 @@ class Relay:
 
     def stop(self) -> None:
         """Submit nothing more either."""
-        self.retire()
+        self.drain()
         self._stopping = True
 
     @property
     def unanswered(self) -> bool:
-        """Whether the job server has still to say of a job whether it has it."""
+        """Return whether an acknowledgement of the job server is pending."""
         return any(not flight.job_server_handle for flight in self._out)
 
     @property
     def in_hand(self) -> tuple[int, int, int]:
-        """How many jobs wait for their time, for the link, and for what the job server says of them."""
+        """Return how many jobs wait until they are due, for the link, and for the job server's replies."""
         return len(self._later), len(self._ready), len(self._out)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in hand."""
+        """Whether no job is claimed."""
         return not self._jobs
 
     # Inside.
@@ -273,11 +261,15 @@ class Relay:
     def _end(self, flight: Flight, ending: Operation) -> None:
         self._out.pop(flight, None)
         self.journal.end(ending)
+        was_full = self._bytes > self._window_bytes // 2
         self._leave(flight)
-        if flight.tally.in_hand == self._window // 2:
+        if was_full:
+            self.wants_claim = self.wants_claim or self._bytes <= self._window_bytes // 2 or not flight.tally.in_hand
+        elif flight.tally.in_hand == self._window // 2:
             self.wants_claim = True
 
     def _leave(self, flight: Flight) -> None:
-        """It is in hand no more."""
+        """Remove a claimed job."""
         del self._jobs[flight.handle]
         flight.tally.in_hand -= 1
+        self._bytes -= len(flight.payload)

@@ -10,22 +10,24 @@ import time
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConnectionLost
-from gearbridge.server.claimer import Claimer
-from gearbridge.server.committer import Committer
-from gearbridge.server.retention import Retention
-from gearbridge.stores.registry import shown
+from gearbridge.persistence.claimer import Claimer
+from gearbridge.persistence.group_commit import GroupCommit
+from gearbridge.persistence.owner_session import Ownership
+from gearbridge.persistence.retention import Retention
+from gearbridge.stores.database.redaction import redacted
 from gearbridge.wire.commands import OPTION_ONCE
 
 from .relay import Relay
 from .table import BridgedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from gearbridge.client.connection import Address
     from gearbridge.client.session import Reply
-    from gearbridge.records import Operation
-    from gearbridge.stores.base import ClaimableStore
+    from gearbridge.errors import StoreInUse
+    from gearbridge.persistence.store_thread import Committer
+    from gearbridge.stores.interface import ClaimableStore
 
     from .config import BridgeConfig
     from .link import JobServerLink, JobServers
@@ -49,57 +51,63 @@ class Bridge:
         window = config.jobs_in_hand()
         self.relay = Relay(window, config.max_packet, follow=config.follow)
         self._table = BridgedTable(store, config.functions, window, self._taken_away)
-        self._committer = Committer(self._table, self._applied, math.inf)
+        self._commits = GroupCommit(self.relay, self._table, math.inf, self.flush)
         self._servers = servers
         self._claimer: Claimer
-        self._retention = Retention(self._committer, self._table, config.keep_done, config.keep_failed)
+        self._retention = Retention(self.committer, self._table, config.keep_done, config.keep_failed)
         self._link: JobServerLink | None = None
-        self._committing = False
         self._timer: asyncio.TimerHandle | None = None
         self._refusal = ""  # what was logged of it
         self._has_table = True
+        self._in_doubt = False  # whether we have it still
         self._retiring = False
         self._changed = asyncio.Event()  # something came, or was written
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
 
     async def serve(self, ready: Callable[[str], None]) -> None:
-        """Relay until told to stop, or until another server or bridge has the table."""
+        """Relay until `stop`, or until another server or bridge has the table."""
         self._loop = asyncio.get_running_loop()
-        self._committer.start()
-        self._claimer = Claimer(self.relay, self._committer, self._table, self.flush)
+        self._commits.start(self._loop)
+        self._claimer = Claimer(self.relay, self.committer, self._table, self.flush)
         self._claimer.start()
         self._retention.start()
+        ownership = None
+        if self._table.traits.owned:
+            ownership = Ownership(self.committer, self._table, self._suspend, self._resume, self._lost)
+            await ownership.start()
         tasks = [self._loop.create_task(work()) for work in (self._keep_linked, self._look_after)]
         ready(self._greeting())
         try:
             await self._stop.wait()
         finally:
+            if ownership is not None:
+                await ownership.stop()
             await self._drain(tasks)
 
     def stop(self) -> None:
         """End soon: settle what is acknowledged. The rest stays in the table."""
         self._stop.set()
 
-    def retire(self) -> None:
-        """Claim nothing more; end when the jobs in hand have ended."""
+    def drain(self) -> None:
+        """Claim nothing more; end when the claimed jobs have ended."""
         if not self._retiring:
             self._retiring = True
-            _log.info("stopping when the jobs in hand have ended")
-            self.relay.retire()
+            _log.info("stopping when the claimed jobs have ended")
+            self.relay.drain()
         self.flush()
 
     # What watchers ask of the bridge.
 
     @property
     def committer(self) -> Committer:
-        """Who writes to the table."""
-        return self._committer
+        """The committer, which writes to the table."""
+        return self._commits.committer
 
     @property
     def trouble(self) -> str | None:
-        """Why the database cannot be reached; None while it can."""
-        return self._committer.trouble or self._claimer.trouble
+        """The error of the database; None while it is reachable."""
+        return self.committer.trouble or self._claimer.trouble
 
     @property
     def job_server(self) -> Address | None:
@@ -111,9 +119,9 @@ class Bridge:
     def flush(self) -> None:
         """Send what is ready, and give the table what gathered."""
         relay = self.relay
-        if self._retiring and relay.idle and not relay.journal and not self._committing:
+        if self._retiring and relay.idle and not relay.journal and not self._commits.under_way:
             self._stop.set()
-        pause = relay.tick(time.time())
+        pause = relay.tick(time.time() + self._table.clock_offset)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -123,15 +131,13 @@ class Bridge:
             self._submit(self._link)
         if relay.wants_claim:
             self._claimer.wake()
-        if relay.journal and not self._committing:
-            self._committing = True
-            self._loop.call_soon(self._commit)
+        self._commits.see_to()
         self._changed.set()
 
     def _submit(self, link: JobServerLink) -> None:
         gathered: list[bytes] = []
         size = 0
-        while link.has_room and (flight := self.relay.next_ready()) is not None:
+        while not self._in_doubt and link.has_room and (flight := self.relay.next_ready()) is not None:
             packet = link.session.submit(flight.command, flight, *flight.arguments, traceparent=flight.traceparent)
             gathered.append(packet)
             size += len(packet)
@@ -181,18 +187,18 @@ class Bridge:
                 )
                 link.write(b"".join(questions))
 
-    # Commit groups.
+    # The table.
 
-    def _commit(self) -> None:
-        self._committer.apply(self.relay.journal.take_group())
+    def _suspend(self) -> None:
+        self._in_doubt = True
 
-    def _applied(self, _group: Sequence[Operation], _errors: dict[int, str]) -> None:
-        self._loop.call_soon_threadsafe(self._committed)
+    def _resume(self, _until: float) -> None:
+        if self._in_doubt:
+            self._in_doubt = False
+            self.flush()
 
-    def _committed(self) -> None:
-        self.relay.journal.group_done()
-        self._committing = False
-        self.flush()
+    def _lost(self, _error: StoreInUse) -> None:
+        self._give_up()
 
     def _taken_away(self) -> None:
         """In the committer's thread."""
@@ -210,7 +216,7 @@ class Bridge:
         config = self._config
         which = "jobs" if config.functions == ("*",) else f"jobs of {', '.join(config.functions)}"
         kept = "; each is followed to its end" if config.follow else ""
-        return f"gearbridge bridge takes {which} from {shown(config.database)} to {', '.join(config.servers)}{kept}"
+        return f"gearbridge bridge takes {which} from {redacted(config.database)} to {', '.join(config.servers)}{kept}"
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
         """Claim and submit nothing more, settle what the job server acknowledges now; the rest stays in the table."""
@@ -220,7 +226,7 @@ class Bridge:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._until(lambda: self._link is None or not self.relay.unanswered)
-                await self._until(lambda: not self._committing and not self.relay.journal)
+                await self._until(lambda: not self._commits.under_way and not self.relay.journal)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -229,7 +235,7 @@ class Bridge:
             await self._link.closed
         if self._timer is not None:
             self._timer.cancel()
-        self._committer.stop()
+        self.committer.stop()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that only a flush can have changed."""

@@ -1,4 +1,4 @@
-"""Taking the job table, or waiting until whoever has it ends. One bridge works, the others are there to follow it."""
+"""Acquiring the job table, or waiting until its owner ends. One bridge works, the others are its standbys."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from gearbridge.errors import ConfigurationError, StoreInUse
-from gearbridge.stores.registry import shown, store_for
+from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.registry import store_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gearbridge.stores.base import ClaimableStore
+    from gearbridge.stores.interface import ClaimableStore
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +25,8 @@ ATTEMPT_AFTER = 1.0
 class Standby:
     """Waits for the job table at this URL. Raises ConfigurationError for one that can have none.
 
-    `waiting` is called with a line that says why, each time that changes. `waits` says whether it stands by; `trouble`
-    why the database cannot be had, None while all that is in the way is another bridge or server.
+    `waiting` is called with the reason, each time that changes. `waits` is whether it stands by; `trouble` is the
+    error of the database, None while the only obstacle is another bridge or server.
     """
 
     def __init__(self, database: str, waiting: Callable[[str], None]) -> None:
@@ -34,11 +35,11 @@ class Standby:
         self._database = database
         self._waiting = waiting
         self._found = False  # the database was there: what is wrong with it now may pass
-        if not store_for(database).abilities.claimable:
-            raise ConfigurationError(f"{shown(database)} has no job table; a bridge needs an SQL database")
+        if not store_for(database).traits.claimable:
+            raise ConfigurationError(f"{redacted(database)} has no job table; a bridge needs an SQL database")
 
     async def take(self, stopped: asyncio.Event) -> ClaimableStore | None:
-        """The open store, once the table is ours; None where we were told to stop. Raises ConfigurationError."""
+        """Return the open store, once the table is ours; None after a stop. Raises ConfigurationError."""
         told = ""
         while not stopped.is_set():
             store = cast("ClaimableStore", store_for(self._database))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 
-from gearbridge.core.queue import FORGET_AT
+from gearbridge.core.settings import FORGET_AT
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Tally:
 
 
 class Tallies:
-    """The functions that had a job in hand, in the order in which they became known.
+    """The functions that had a claimed job, in the order in which they became known.
 
     Those that have none are forgotten once very many are known, as a job server does; their counts are not.
     """
