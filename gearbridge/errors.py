@@ -4,6 +4,7 @@
     |-- ProtocolError            bytes that are not the Gearman protocol
     |-- ConfigurationError       an option, URL or file that cannot be used
     |-- StoreError               the store could not do what was asked
+    |   |-- StoreLocked          ... because another transaction holds a row that it needs
     |   |-- StoreFenced          ... because this node's lease is over, and its jobs may be others'
     |   `-- StoreUnavailable     ... because it cannot be reached now; it may be back later
     |       `-- StoreInUse       ... because another server or bridge has it; a ConfigurationError too
@@ -39,6 +40,10 @@ class StoreError(GearbridgeError):
 
 class StoreFenced(StoreError):
     """This node's lease of the jobs it had is over: they may be others' by now. Nothing of what was asked was done."""
+
+
+class StoreLocked(StoreError):
+    """Another transaction holds a row for longer than is waited for. Nothing of what was asked was done."""
 
 
 class StoreUnavailable(StoreError):
@@ -91,3 +96,16 @@ class JobException(JobError):
     def __init__(self, handle: str, payload: bytes) -> None:
         super().__init__(handle, payload.decode("utf-8", "backslashreplace") or "exception without text")
         self.payload = payload
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """Let go of the frames that an error passed, and of its causes; return it.
+
+    They are cycles of objects, and hold what a driver has read until the garbage collector comes, which is seldom.
+    """
+    known: list[BaseException] = [error]
+    for one in known:
+        known.extend(more for more in (one.__cause__, one.__context__) if more is not None and more not in known)
+    for one in known:
+        one.__traceback__ = one.__cause__ = one.__context__ = None
+    return error

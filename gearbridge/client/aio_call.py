@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from .session import WORK
 
@@ -17,11 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from .aio_link import AsyncLink
     from .batches import Take
 
     #: The token of a request: called with each reply that comes for it.
     Reply = Callable[[int, Sequence[bytes]], None]
+
+
+class Link(Protocol):
+    """The connection of a call."""
+
+    async def send(self, requests: Callable[[], bytes]) -> None:
+        """Send what `requests` makes, as soon as the connection takes more. Raises why it was lost."""
+
+    def forget(self, call: Call) -> None:
+        """End a call: what still comes for it is dropped."""
+
+    def late(self) -> None:
+        """Count the server as silent for too long."""
 
 
 class Call:
@@ -32,7 +44,7 @@ class Call:
 
     __slots__ = ("_due", "_failure", "_given_up", "_link", "_ready", "_reply_timeout", "_timer", "_waiter")
 
-    def __init__(self, link: AsyncLink, reply_timeout: float | None) -> None:
+    def __init__(self, link: Link, reply_timeout: float | None) -> None:
         self._link = link
         self._reply_timeout = reply_timeout
         self._due = 0  # answers of the server's own that are to come; only for them the clock runs

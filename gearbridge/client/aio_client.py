@@ -1,10 +1,10 @@
-"""The asyncio client: what `client.Client` does, for many tasks at once over one connection to each server.
+"""The asyncio client: `client.Client` for many tasks at once, over one connection to each server.
 
-How servers are chosen is `choice`'s, what the packets say `session`'s, how calls share a connection `aio_link`'s.
+`server_order` chooses servers, `session` reads and writes packets, `aio_link` shares a connection among calls.
 
 Rules of this file:
-1. A submission is sent at most once. When the connection breaks before the reply, nobody knows whether the server has
-   the job: ConnectionLost says so, and the caller decides. Questions (status) may be asked again elsewhere.
+1. A submission is sent at most once. When the connection breaks before the reply, the server may or may not have the
+   job: ConnectionLost is raised, and the caller decides. Queries (status) may be repeated on another server.
 2. All tasks share one attempt to connect. A task that is cancelled leaves it, and its connection, to the others.
 """
 
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
-from ..traces import to_traceparent
+from ..traceparent import to_traceparent
 from ..wire import commands as c
 from .aio_link import AsyncLink
 from .aio_parallel import run_all, submit_all
 from .batches import Runs, Submissions
-from .choice import ServerChoice
 from .connection import Address, parse_servers
 from .requests import admin_answer, admin_line, background, foreground, to_key
+from .server_order import ServerOrder
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, text
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class AsyncClient:
         self.connect_timeout = connect_timeout
         self.reply_timeout = reply_timeout
         self._tls = None if tls is None else tls.context()
-        self._choice = ServerChoice(addresses)
+        self._choice = ServerOrder(addresses)
         self._current: AsyncLink | None = None
         self._open: dict[Address, AsyncLink] = {}
         self._attempts: dict[Address, asyncio.Task[AsyncLink | None]] = {}

@@ -8,7 +8,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, TypeVar
 
-from ..certificates import reason
+from ..tls_files import reason
 from .connection import Address, prepare
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def _connect(address: Address) -> socket.socket:
             prepare(candidate)
         except OSError as error:
             candidate.close()
-            # asyncio says "Connect call failed" of everything.
+            # asyncio's own text is "Connect call failed" for every error.
             failure = OSError(error.errno, os.strerror(error.errno)) if error.errno else error
         except BaseException:
             candidate.close()

@@ -1,4 +1,4 @@
-"""A job in the hand of an asyncio worker: its callback may be a coroutine on the event loop, or run in a thread."""
+"""A running job of an asyncio worker: its callback is a coroutine on the event loop, or runs in a thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .job import Job
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .aio_worker_links import AsyncWorkerLinks
-    from .worker_turns import Peer
+    from .aio_worker_pool import AsyncWorkerPool
+    from .worker_rotation import Peer
 
 
 class AsyncJob(Job):
@@ -25,7 +25,7 @@ class AsyncJob(Job):
 
     __slots__ = ("_links", "_loop", "_peer", "_thread")
 
-    def __init__(self, links: AsyncWorkerLinks, peer: Peer, args: Sequence[bytes]) -> None:
+    def __init__(self, links: AsyncWorkerPool, peer: Peer, args: Sequence[bytes]) -> None:
         """Make it of the arguments of JOB_ASSIGN_UNIQ, on the event loop of `links`."""
         super().__init__(args, self._deliver, peer.session.traceparent)
         self._links = links

@@ -11,8 +11,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, cast
 
-from ..certificates import reason
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
+from ..tls_files import reason
 from .aio_call import Call
 from .aio_connect import connect
 from .session import ClientSession
@@ -45,7 +45,7 @@ class AsyncLink(asyncio.Protocol):
         return await connect(address, timeout, lambda raw: cls(address, raw), tls)
 
     async def usable(self) -> bool:
-        """Say whether the server is still there, as far as can be known."""
+        """Return whether the connection is still open, as far as can be known."""
         while self._failure is None and not self._calls:
             try:
                 if not self._raw.recv(1, socket.MSG_PEEK):

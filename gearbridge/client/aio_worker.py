@@ -1,11 +1,11 @@
 """The asyncio worker: takes several jobs at a time and calls a function for each, on the event loop or in a thread.
 
-How servers are reached is `aio_worker_links`', what it can do and what becomes of a job `worker_duties`'.
+`aio_worker_pool` holds the connections; `worker_functions` holds the registered functions and ends jobs.
 
 Rules of this file:
 1. A job at a time needs a connection of its own to each server, as if it were a worker of its own: gearmand keeps one
    timer for a connection (CAN_DO_TIMEOUT), and a server shares its jobs out evenly only among connections.
-2. A job that was given is done, whatever `stop` says; only a cancelled `work` leaves jobs, to other workers.
+2. An assigned job is done even after `stop`; only a cancelled `work` leaves jobs, to other workers.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionLost
 from .aio_job import AsyncJob
-from .aio_worker_links import AsyncWorkerLinks
+from .aio_worker_pool import AsyncWorkerPool
 from .connection import parse_servers
-from .worker_duties import Absences, Duties, completion, failure, untold
+from .worker_functions import Absences, WorkerFunctions, completion, failure, untold
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from .tls import Tls
-    from .worker_duties import Ending
+    from .worker_functions import Ending
 
     #: What does a job: a coroutine function, or a plain one, whose result may be awaitable too.
     AsyncCallback = Callable[[AsyncJob], "bytes | str | Awaitable[bytes | str | None] | None"]
 
 
 class AsyncWorker:
-    """A worker for one or more Gearman servers, for asyncio, with up to `concurrency` jobs in hand.
+    """A worker for one or more Gearman servers, for asyncio, with up to `concurrency` jobs at a time.
 
-    The other arguments, the packets that end a job, and what the log says are `Worker`'s. Coroutine functions run on
+    The other arguments, the packets that end a job, and the log lines are `Worker`'s. Coroutine functions run on
     the event loop; plain functions in one of `concurrency` threads. Each job at a time has a connection of its own to
     each server.
     """
@@ -56,17 +56,17 @@ class AsyncWorker:
         self._addresses = parse_servers(servers)
         self.servers = tuple(map(str, self._addresses))
         self.concurrency = concurrency
-        self._duties: Duties[AsyncCallback] = Duties(client_id)
+        self._duties: WorkerFunctions[AsyncCallback] = WorkerFunctions(client_id)
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._tls = None if tls is None else tls.context()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._hands: list[AsyncWorkerLinks] = []
+        self._hands: list[AsyncWorkerPool] = []
         self._stopping = False
 
     @property
     def client_id(self) -> str:
-        """What the admin command `workers` shows."""
+        """The id that the admin command `workers` shows."""
         return self._duties.client_id
 
     def register(self, function: str | bytes, callback: AsyncCallback, timeout: float | None = None) -> None:
@@ -85,10 +85,10 @@ class AsyncWorker:
     async def work(self, max_jobs: int | None = None) -> int:
         """Take and do jobs, for ever or `max_jobs` of them; return how many were done, failed ones included.
 
-        Returns early after `stop()`, when the jobs in hand are done. Cancelling it cancels the coroutines of the jobs
-        in hand; the server gives those jobs to other workers, also the ones of plain functions, whose threads go on to
-        their end unheard. What is no Exception (KeyboardInterrupt, SystemExit) leaves it likewise. Raises ValueError
-        where no function is registered, RuntimeError where it is at work already.
+        Returns early after `stop()`, when the running jobs are done. Cancelling it cancels the coroutines of the
+        running jobs; the server gives those jobs to other workers, also the ones of plain functions, whose threads
+        run to their end without a report. What is no Exception (KeyboardInterrupt, SystemExit) leaves it likewise.
+        Raises ValueError where no function is registered, RuntimeError where it is at work already.
         """
         self._duties.demand()
         if self._loop is not None:
@@ -101,7 +101,7 @@ class AsyncWorker:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(hands):
-                    links = AsyncWorkerLinks(
+                    links = AsyncWorkerPool(
                         self._addresses, self._duties, absences, self._connect_timeout, self._reply_timeout, self._tls
                     )
                     self._hands.append(links)
@@ -119,7 +119,7 @@ class AsyncWorker:
         return quota.done
 
     def stop(self) -> None:
-        """Make `work` finish the jobs in hand and return. For signal handlers, callbacks and other threads."""
+        """Make `work` finish the running jobs and return. For signal handlers, callbacks and other threads."""
         self._stopping = True
         self._wake()
 
@@ -133,7 +133,7 @@ class AsyncWorker:
         for links in self._hands:
             links.wake()
 
-    async def _work(self, links: AsyncWorkerLinks, quota: _Quota, threads: ThreadPoolExecutor) -> None:
+    async def _work(self, links: AsyncWorkerPool, quota: _Quota, threads: ThreadPoolExecutor) -> None:
         """Do one job after the other."""
         try:
             more = quota.take()
@@ -187,7 +187,7 @@ class _Interrupted(Exception):
 
 
 class _Quota:
-    """How many jobs are still to be taken, and how many are done."""
+    """Counts of jobs still to be taken, and of jobs done."""
 
     def __init__(self, jobs: int | None) -> None:
         self._left = jobs

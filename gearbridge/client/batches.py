@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import ReplyTimeout, ServerError
-from ..traces import to_traceparent
+from ..traceparent import to_traceparent
 from ..wire import commands as c
 from .requests import to_name, to_octets
 from .session import ClientSession, ForegroundJob, submission, text
@@ -20,7 +20,7 @@ from .session import ClientSession, ForegroundJob, submission, text
 #: Takes one reply: the command and its arguments.
 Take = Callable[[int, Sequence[bytes]], object]
 
-# How much is under way at once: replies that nobody reads must fit into the sockets' buffers.
+# Limits of what is in flight: replies that are not read yet must fit into the sockets' buffers.
 _GROUP_JOBS = 500
 _GROUP_BYTES = 256 * 1024
 
@@ -91,15 +91,15 @@ class Runs:
         return b"".join(packets)
 
     def accepted(self) -> bool:
-        """Whether the server has taken all that was submitted."""
+        """Return whether the server has accepted all submitted jobs."""
         return self._accepted >= len(self.results)
 
     def ended(self) -> bool:
-        """Whether all that was submitted is done."""
+        """Return whether all submitted jobs are done."""
         return self._ended >= len(self.results)
 
     def late(self) -> ReplyTimeout:
-        """Make the exception that says how many are missing."""
+        """Make the exception that names the number of missing replies."""
         return ReplyTimeout(f"{len(self.results) - self._ended} of {len(self.results)} jobs were not done in time")
 
     def _take(self, number: int, job: ForegroundJob, command: int, args: Sequence[bytes]) -> None:

@@ -1,8 +1,8 @@
-"""The blocking client: submit a job, wait for it or not, ask for its status. What the packets say is `session`'s.
+"""The blocking client: submit a job, wait for it or not, query its status. `session` reads and writes the packets.
 
 Rules of this file:
-1. A submission is sent at most once. When the connection breaks before the reply, nobody knows whether the server has
-   the job: ConnectionLost says so, and the caller decides. Questions (status) may be asked again elsewhere.
+1. A submission is sent at most once. When the connection breaks before the reply, the server may or may not have the
+   job: ConnectionLost is raised, and the caller decides. Queries (status) may be repeated on another server.
 2. A conversation that did not end as planned (timeout, cancel, an exception in a callback) closes its connection, so
    the next call starts clean.
 
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, ReplyTimeout
 from ..records import Priority
-from ..traces import to_traceparent
+from ..traceparent import to_traceparent
 from ..wire import commands as c
 from .batches import Runs, Submissions
 from .connection import parse_servers
-from .links import Link, Links
 from .parallel import run_all, submit_all
+from .pool import ConnectionPool, PooledConnection
 from .requests import admin_answer, admin_line, background, foreground, to_key
 from .session import ClientSession, ForegroundJob, JobStatus, read_status, server_error, text
 
@@ -71,7 +71,7 @@ class Client:
         self.servers = tuple(map(str, addresses))
         self.reply_timeout = reply_timeout
         context = None if tls is None else tls.context()
-        self._links = Links(addresses, connect_timeout, on_wait, on_connect, context)
+        self._links = ConnectionPool(addresses, connect_timeout, on_wait, on_connect, context)
 
     @property
     def connect_timeout(self) -> float:
@@ -162,7 +162,7 @@ class Client:
     ) -> list[str]:
         """Submit one background job for each payload without waiting for each; return the handles in the same order.
 
-        Raises ServerError when the server refuses one: its text says how many it had accepted before, and those stay
+        Raises ServerError when the server refuses one: its text names how many were accepted before, and those stay
         submitted. After ConnectionLost or ReplyTimeout any number of them may be.
         """
         jobs = Submissions(function, priority, traceparent)
@@ -203,7 +203,7 @@ class Client:
     def status_by_unique_key(self, unique_key: str | bytes) -> JobStatus:
         """Ask as `status` does, by unique key; `waiting_clients` is set.
 
-        Where several functions have a job with this key, the server tells of any one of them.
+        Where several functions have a job with this key, the server reports any one of them.
         """
         octets = to_key(unique_key)
         return self._first_known(lambda session: session.get_status_unique(None, octets))
@@ -241,7 +241,7 @@ class Client:
 
     # Conversations.
 
-    def _ask(self, link: Link, request: bytes) -> Sequence[bytes]:
+    def _ask(self, link: PooledConnection, request: bytes) -> Sequence[bytes]:
         """Send one request and return the arguments of its one reply."""
         deadline = self._reply_deadline()
         try:
@@ -278,7 +278,7 @@ class Client:
         return answer
 
     @contextmanager
-    def _talk(self) -> Iterator[Link]:
+    def _talk(self) -> Iterator[PooledConnection]:
         """Give the link that jobs go through for one conversation; one that ends by an exception costs the link."""
         link = self._links.current()
         try:

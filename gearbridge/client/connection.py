@@ -1,11 +1,11 @@
-"""One blocking connection to one server. It knows addresses, time and sockets; what the bytes mean it does not know.
+"""One blocking connection to one server. It knows addresses, time and sockets, but not the meaning of the bytes.
 
 Rules of this file:
 1. No wait is longer than a slice of 20 ms without a look at `on_wait` and the deadline: inside PostgreSQL a blocked
-   recv hears neither statement_timeout nor cancel. The kernel cuts the slices (SO_RCVTIMEO), so a reply is one system
-   call. Only the resolution of a host's name cannot be cut.
+   recv reacts neither to statement_timeout nor to cancel. The kernel cuts the slices (SO_RCVTIMEO), so a reply is one
+   system call. Only the resolution of a host's name cannot be cut.
 2. A deadline is a value of time.monotonic(); None means no limit.
-3. Whoever sees an exception closes the connection: how much was sent or received is not known any more.
+3. The caller closes the connection after an exception: how much was sent or received is not known any more.
 
 This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
 """
@@ -84,7 +84,7 @@ def _parse_address(text: str) -> Address:
 
 
 def prepare(candidate: socket.socket) -> None:
-    """Make a socket that is connected ready for a conversation. Raises OSError where it met nobody but itself."""
+    """Make a socket that is connected ready for a conversation. Raises OSError where it is connected to itself."""
     if candidate.getsockname() == candidate.getpeername():
         # TCP lets a socket connect to itself when the port of a dead server happens to be given to it.
         raise ConnectionRefusedError("no server listens there")

@@ -43,7 +43,7 @@ class Dialer:
         return outcomes
 
     def close(self) -> None:
-        """Close what nobody took, now and later."""
+        """Close connections that were not taken, now and later."""
         with self._lock:
             self._closed = True
         for _, outcome in self.take():

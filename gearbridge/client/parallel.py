@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .batches import Runs, Submissions, Take
-    from .links import Link
+    from .pool import PooledConnection
 
 
 def submit_all(
-    link: Link, jobs: Submissions, payloads: Iterable[bytes | str], reply_deadline: Callable[[], float | None]
+    link: PooledConnection,
+    jobs: Submissions,
+    payloads: Iterable[bytes | str],
+    reply_deadline: Callable[[], float | None],
 ) -> None:
     """Submit a background job for each payload.
 
@@ -42,7 +45,7 @@ def submit_all(
 
 
 def run_all(
-    link: Link,
+    link: PooledConnection,
     jobs: Runs,
     payloads: Iterable[bytes | str],
     reply_deadline: Callable[[], float | None],

@@ -66,16 +66,16 @@ def background(
 
 def admin_line(command: str) -> bytes:
     """Return an admin command as one line without its end."""
-    line = command.strip().encode("utf-8", "surrogateescape")
-    if not line or any(octet < 32 for octet in line):
+    line = command.strip(" \r\n").encode("utf-8", "surrogateescape")
+    if not line or any(octet in b"\0\r\n" for octet in line):  # a tabulator is part of a word
         raise ValueError(f"an admin command is one line of text, not {command!r}")
     return line
 
 
 def admin_answer(lines: Sequence[bytes]) -> list[str]:
-    """Return the lines that an admin command was answered with. Raises ServerError where they say ERR."""
+    """Return the lines of an admin command's answer. Raises ServerError where it begins with ERR."""
     answer = [text(line) for line in lines]
-    if answer and answer[0].startswith("ERR ") and "\t" not in answer[0]:
+    if len(answer) == 1 and answer[0].startswith("ERR ") and "\t" not in answer[0]:  # in a longer one it is a key
         code, _, explanation = answer[0][4:].partition(" ")
         if not code.isupper():  # some of gearmand's have no code
             code, explanation = "ERR", answer[0][4:]

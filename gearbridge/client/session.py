@@ -3,7 +3,7 @@
 Rules of this file:
 1. The server answers in order and its answers carry no number, so the oldest unanswered request owns the next reply.
    Only WORK_* packets come unasked: they belong to the foreground job whose handle they carry.
-2. WORK_* for a handle that nobody waits for is dropped: gearmand sends WORK_COMPLETE after the WORK_FAIL of a
+2. WORK_* for a handle without a waiting caller is dropped: gearmand sends WORK_COMPLETE after the WORK_FAIL of a
    cancelled job.
 3. What cannot be a Gearman server's answer raises ProtocolError; the connection is of no use after that.
 
@@ -36,13 +36,15 @@ _ENDS = (c.WORK_COMPLETE, c.WORK_FAIL, c.WORK_EXCEPTION)
 #: What comes unasked, of jobs; everything else is the server's own answer to a request.
 WORK = (*_ENDS, c.WORK_DATA, c.WORK_WARNING, c.WORK_STATUS)
 _LISTS = (b"status", b"prioritystatus", b"workers", b"show", b"nodes")  # admin commands answered by lines up to a "."
+_UNIQUE_JOBS = [b"show", b"unique", b"jobs"]
+_END = b"gearbridge-end-of-list"
 
 
 class JobStatus(NamedTuple):
-    """What a server says of a job. A job that is finished is not `known`, like one that never was.
+    """The status of a job, as a server reports it. A finished job is not `known`, like one that never was.
 
     `numerator` and `denominator` are the worker's last WORK_STATUS. `waiting_clients` is the number of foreground
-    clients that wait for the job; only a question by unique key is answered with it.
+    clients that wait for the job; only an answer to a query by unique key has it.
     """
 
     known: bool
@@ -53,7 +55,7 @@ class JobStatus(NamedTuple):
 
     @property
     def percentage(self) -> float | None:
-        """Progress in percent; None where the worker has told none."""
+        """Progress in percent; None where the worker has reported none."""
         return 100.0 * self.numerator / self.denominator if self.denominator else None
 
 
@@ -64,14 +66,14 @@ class ClientSession:
 
     def __init__(self) -> None:
         self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
-        self._awaited: deque[tuple[int, Any, bool]] = deque()  # reply command, token, foreground or text list
+        self._awaited: deque[tuple[int, Any, bool | bytes]] = deque()  # reply command, token, foreground or text list
         self._jobs: dict[bytes, deque[Any]] = {}  # foreground jobs by handle: the tokens that wait for it
         self._lines: list[bytes] = []  # of the text answer that is coming in
         self._asked_exceptions = False
 
     @property
     def busy(self) -> bool:
-        """Whether a reply or a foreground job is still to come."""
+        """Whether a reply or a foreground job is pending."""
         return bool(self._awaited or self._jobs)
 
     def submit(self, command: int, token: Any, *args: bytes, traceparent: bytes = b"") -> bytes:
@@ -95,7 +97,7 @@ class ClientSession:
         return self.ask(b"exceptions")
 
     def ask(self, option: bytes) -> bytes:
-        """Ask for an option of this connection. The reply is swallowed, also one that says that there is no such."""
+        """Request an option of this connection. The reply is swallowed, also one that refuses the option."""
         self._awaited.append((c.OPTION_RES, None, False))
         return request(c.OPTION_REQ, option)
 
@@ -116,8 +118,12 @@ class ClientSession:
 
     def admin(self, token: Any, line: bytes) -> bytes:
         """Send an admin command; answered by one TEXT reply, whose args are the lines without the closing "."."""
-        word = line.split(None, 1)[0].lower()
-        self._awaited.append((c.TEXT, token, word in _LISTS))
+        words = line.lower().split()
+        if words == _UNIQUE_JOBS:
+            # Its lines are keys alone, and "." is one: what answers a command that no server knows ends the list.
+            self._awaited.append((c.TEXT, token, _END))
+            return line + b"\n" + _END + b"\n"
+        self._awaited.append((c.TEXT, token, words[0] in _LISTS))
         return line + b"\n"
 
     def receive(self, data: bytes) -> list[Reply]:
@@ -156,12 +162,16 @@ class ClientSession:
         if not self._awaited or self._awaited[0][0] != c.TEXT:
             raise ProtocolError(self._complaint(c.TEXT, (line,)))
         _, token, is_list = self._awaited[0]
-        refused = not self._lines and line.startswith(b"ERR ") and b"\t" not in line
-        if is_list and not refused and line != b".":
-            self._lines.append(line)
-            return
-        if not is_list or refused:
-            self._lines.append(line)
+        self._lines.append(line)
+        if is_list == _END:
+            complete = self._lines[-2:-1] == [b"."]
+            if not line.startswith(b"ERR ") or not (complete or _END in line):
+                return
+            del self._lines[-2 if complete else -1 :]
+        elif is_list and (len(self._lines) > 1 or not line.startswith(b"ERR ") or b"\t" in line):
+            if line != b".":
+                return
+            del self._lines[-1]
         self._awaited.popleft()
         replies.append((token, c.TEXT, self._lines))
         self._lines = []
@@ -172,7 +182,7 @@ class ClientSession:
 
 
 class ForegroundJob:
-    """What has come of one foreground job: feed it the job's replies until `take` says that it ended.
+    """The replies to one foreground job: pass them to `take` until it returns that the job ended.
 
     `on_data(bytes)`, `on_warning(bytes)`, `on_status(numerator, denominator)` and `on_created(handle)` are called as
     packets come. Without `on_data` the data becomes the beginning of the result.
@@ -218,7 +228,7 @@ class ForegroundJob:
 
     @property
     def ended(self) -> bool:
-        """Whether there is an outcome."""
+        """Return whether there is an outcome."""
         return bool(self._command)
 
     def result(self) -> bytes:

@@ -10,8 +10,8 @@ import select
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..certificates import reason, show, trust
 from ..errors import ConfigurationError
+from ..tls_files import reason, show, trust
 
 if TYPE_CHECKING:
     import ssl
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Tls(NamedTuple):
-    """How a client or worker speaks TLS; the names are those of gearmand's options. TLS 1.2 and later.
+    """The TLS settings of a client or worker; the names are those of gearmand's options. TLS 1.2 and later.
 
     ca_file: PEM file with the authorities whose servers are trusted; None is the system's.
     certificate: PEM file with our own certificate, for servers that ask for one.
@@ -70,25 +70,25 @@ class TlsSocket:
         self._poll = select.poll()
 
     def shake_hands(self) -> None:
-        """Go on with the handshake; BlockingIOError says that it takes longer."""
+        """Continue the handshake. Raises BlockingIOError while it is not complete."""
         self._attempt(self._socket.do_handshake)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """As a socket's, with MSG_DONTWAIT as the only flag."""
+        """Receive as a socket does, with MSG_DONTWAIT as the only flag."""
         octets: bytes = self._attempt(self._socket.recv, size, wait=not flags & socket.MSG_DONTWAIT)
         return octets
 
     def send(self, octets: bytes | memoryview) -> int:
-        """As a socket's: how many of the bytes were taken."""
+        """Send as a socket does; return how many of the bytes were taken."""
         sent: int = self._attempt(self._socket.send, octets)
         return sent
 
     def fileno(self) -> int:
-        """As a socket's."""
+        """Return the socket's file descriptor."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """As a socket's."""
+        """Close the socket."""
         self._socket.close()
 
     def _attempt(self, step: Callable[..., Any], *args: object, wait: bool = True) -> Any:

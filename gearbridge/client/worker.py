@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from ..errors import ConnectionLost
 from .connection import parse_servers
 from .job import Job
-from .worker_duties import Duties, completion, failure, untold
-from .worker_links import WorkerLinks
+from .worker_functions import WorkerFunctions, completion, failure, untold
+from .worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .tls import Tls
-    from .worker_duties import Ending
+    from .worker_functions import Ending
 
     #: What does a job: its return value is the result, None being an empty one.
     Callback = Callable[[Job], "bytes | str | None"]
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Worker:
     """A worker for one or more Gearman servers.
 
-    `servers` is "host:port,host2:port2" or a sequence of such, the port defaults to 4730. `client_id` is what the admin
-    command `workers` shows, by default this machine's name and the process id. Times are in seconds: `connect_timeout`
-    for a connection, `reply_timeout` for a server's answer. A server that is away is tried again and again, at most
-    10 seconds apart, while the others are served; a line in the log "gearbridge.worker" says so once. With `tls` every
+    `servers` is "host:port,host2:port2" or a sequence of such, the port defaults to 4730. `client_id` is shown by the
+    admin command `workers`; it defaults to this machine's name and the process id. Times are in seconds:
+    `connect_timeout` for a connection, `reply_timeout` for a server's answer. A server that is down is retried, at most
+    10 seconds apart, while the others are served; this is logged once, by "gearbridge.worker". With `tls` every
     connection is encrypted; its files are read at once, which may raise ConfigurationError.
     """
 
@@ -46,16 +46,16 @@ class Worker:
     ) -> None:
         self._addresses = parse_servers(servers)
         self.servers = tuple(map(str, self._addresses))
-        self._duties: Duties[Callback] = Duties(client_id)
+        self._duties: WorkerFunctions[Callback] = WorkerFunctions(client_id)
         self._connect_timeout = connect_timeout
         self._reply_timeout = reply_timeout
         self._tls = None if tls is None else tls.context()
-        self._links: WorkerLinks | None = None
+        self._links: WorkerPool | None = None
         self._stopping = False
 
     @property
     def client_id(self) -> str:
-        """What the admin command `workers` shows."""
+        """The id that the admin command `workers` shows."""
         return self._duties.client_id
 
     def register(self, function: str | bytes, callback: Callback, timeout: float | None = None) -> None:
@@ -83,7 +83,7 @@ class Worker:
         self._duties.demand()
         done = 0
         try:
-            links = WorkerLinks(self._addresses, self._duties, self._connect_timeout, self._reply_timeout, self._tls)
+            links = WorkerPool(self._addresses, self._duties, self._connect_timeout, self._reply_timeout, self._tls)
             with contextlib.closing(links):
                 self._links = links
                 while max_jobs is None or done < max_jobs:
@@ -104,7 +104,7 @@ class Worker:
         return done
 
     def stop(self) -> None:
-        """Make `work` finish the job in hand and return. For signal handlers, callbacks and other threads."""
+        """Make `work` finish the running job and return. For signal handlers, callbacks and other threads."""
         self._stopping = True
         self._wake()
 

@@ -1,7 +1,7 @@
 """The worker's half of one connection: grab, sleep, wake, finish. It knows no socket, no clock and no other server.
 
 Rules of this file:
-1. One job at a time: GRAB_JOB_UNIQ is sent only when no answer to the last one is due and no job is in hand.
+1. One job at a time: GRAB_JOB_UNIQ is sent only when no answer to the last one is due and no job runs.
 2. Right behind a job's end goes GRAB_JOB_UNIQ or PRE_SLEEP, in the same bytes. gearmand stops the job's timer
    (CAN_DO_TIMEOUT) only then; a timer left behind fires on freed memory there.
 3. A job ends with one packet. WORK_EXCEPTION ends it too: gearmand answers a WORK_FAIL behind it with JOB_NOT_FOUND,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """What a worker's connection is at."""
+    """The state of a worker's connection."""
 
     AWAKE = "may ask for a job"
     ASKED = "waits for the answer to GRAB_JOB_UNIQ"
-    BUSY = "has a job in hand"
+    BUSY = "runs a job"
     ASLEEP = "will be woken by NOOP"
 
 
@@ -41,17 +41,17 @@ class WorkerSession:
     def __init__(self) -> None:
         self._parser = PacketParser(RESPONSE_MAGIC, MAX_BODY)
         self.state = State.AWAKE
-        self.handle = b""  # of the job in hand
-        self.traceparent = b""  # of the job in hand; empty where none was told
-        self._told: Mapping[bytes, float | None] = {}  # what the server was told that this worker can do
+        self.handle = b""  # of the running job
+        self.traceparent = b""  # of the running job; empty where none was sent
+        self._told: Mapping[bytes, float | None] = {}  # the abilities last sent to the server
 
     def introduce(self, client_id: bytes, functions: Mapping[bytes, float | None]) -> bytes:
-        """Tell who this worker is and what it can do. `functions` gives each one's timeout in seconds, or None."""
+        """Send the client id and the abilities. `functions` gives each one's timeout in seconds, or None."""
         asking = request(c.SET_CLIENT_ID, client_id) + request(c.OPTION_REQ, c.OPTION_TRACE)
         return asking + self.announce(functions)
 
     def announce(self, functions: Mapping[bytes, float | None]) -> bytes:
-        """Tell what this worker can do now, as far as it is not what was told last."""
+        """Send the abilities that changed since they were last sent."""
         if functions is self._told:
             return b""
         told, self._told = self._told, functions
@@ -66,7 +66,7 @@ class WorkerSession:
             else:
                 packets.append(request(c.CAN_DO_TIMEOUT, name, b"%d" % math.ceil(timeout * 1000)))
         if packets and self.state is State.ASLEEP:
-            packets.append(PRE_SLEEP)  # there may be jobs already, of which a sleeper would not be told
+            packets.append(PRE_SLEEP)  # there may be jobs already, for which a sleeper would get no NOOP
         return b"".join(packets)
 
     def grab(self) -> bytes:
@@ -82,7 +82,7 @@ class WorkerSession:
         return PRE_SLEEP
 
     def finish(self, command: int, *args: bytes, grab: bool) -> bytes:
-        """End the job in hand by WORK_COMPLETE, WORK_FAIL or WORK_EXCEPTION; then grab the next one, or sleep."""
+        """End the running job by WORK_COMPLETE, WORK_FAIL or WORK_EXCEPTION; then grab the next one, or sleep."""
         assert self.state is State.BUSY
         packet = request(command, self.handle, *args)
         self.state = State.AWAKE
@@ -97,7 +97,7 @@ class WorkerSession:
         """
         packets = []
         for command, args in self._parser.feed(data):
-            if command == c.OPTION_RES:  # traces will be told, or this is the one of the job that comes next
+            if command == c.OPTION_RES:  # traces will be sent, or this is the one of the job that comes next
                 self.traceparent = args[0].partition(b"=")[2]
                 continue
             if command == c.ERROR and args[0] == b"UNKNOWN_OPTION":

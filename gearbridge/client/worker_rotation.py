@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .connection import Address
-    from .worker_duties import Duties
+    from .worker_functions import WorkerFunctions
 
 # Seconds before a server is tried again.
 _FIRST_PAUSE = 0.1
@@ -39,26 +39,26 @@ class Peer:
         self.connected = False
         self.dialing = False
         self.deadline = 0.0  # of the answer to GRAB_JOB_UNIQ
-        self.failures = 0  # since it last said something
+        self.failures = 0  # since its last answer
         self.retry_at = 0.0
 
     def is_in(self, state: State) -> bool:
-        """Whether it is connected and its session in that state."""
+        """Return whether it is connected and its session in that state."""
         return self.connected and self.session.state is state
 
 
 class Heard(NamedTuple):
-    """What a server's bytes came to."""
+    """The events in a server's bytes."""
 
     job: Sequence[bytes] | None  # the arguments of JOB_ASSIGN_UNIQ, where it came
     answer: bytes  # to be sent; may be empty
     complaints: list[str]  # ERROR packets
 
 
-class WorkerTurns:
+class WorkerRotation:
     """The servers of one worker, which does one job at a time; a server has `reply_timeout` seconds to answer."""
 
-    def __init__(self, addresses: Sequence[Address], duties: Duties[Any], reply_timeout: float) -> None:
+    def __init__(self, addresses: Sequence[Address], duties: WorkerFunctions[Any], reply_timeout: float) -> None:
         self.peers = deque(map(Peer, addresses))  # the next one to be asked comes first
         self._duties = duties
         self._reply_timeout = reply_timeout
@@ -69,7 +69,7 @@ class WorkerTurns:
         return next((peer for peer in self.peers if peer.is_in(State.ASKED)), None)
 
     def news(self) -> list[tuple[Peer, bytes]]:
-        """Return what to tell each server: functions that were taken up or given up meanwhile."""
+        """Return what to send to each server: functions that were registered or unregistered meanwhile."""
         told = [(peer, self._duties.announce(peer.session)) for peer in self.peers if peer.connected]
         return [(peer, octets) for peer, octets in told if octets]
 
@@ -99,7 +99,7 @@ class WorkerTurns:
         return Heard(job, answer, complaints)
 
     def finish(self, peer: Peer, command: int, *args: bytes, last: bool, now: float) -> bytes:
-        """Make what ends the job in hand; unless it is the `last`, or another server's turn, ask for one more."""
+        """Make the end of the running job; unless it is the `last`, or another server's turn, ask for one more."""
         grab = not last and not any(other.is_in(State.AWAKE) for other in self.peers)
         peer.deadline = now + self._reply_timeout
         return peer.session.finish(command, *args, grab=grab)
@@ -126,7 +126,7 @@ class WorkerTurns:
         peer.retry_at = now + pause * (1.0 - scatter / 2.0)
 
     def patience(self, now: float) -> float | None:
-        """How long there is nothing to do but wait, in seconds; None for ever."""
+        """Return how long to wait for events, in seconds; None for ever."""
         moments = [peer.retry_at for peer in self.peers if not peer.connected and not peer.dialing]
         asked = self.asked
         if asked is not None:

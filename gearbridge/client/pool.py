@@ -1,8 +1,8 @@
-"""A client's connections to its servers: which are open, and which one jobs go to. It knows nothing of requests.
+"""A client's connections to its servers: the open ones, and the one that jobs go to. It knows nothing of requests.
 
 Rules of this file:
-1. Jobs go to the server that `choice` names, and stay with it as long as it answers.
-2. A kept connection is looked at before it is used: a server that was restarted meanwhile costs nobody an error.
+1. Jobs go to the server that `server_order` names, and stay with it as long as it answers.
+2. An idle connection is checked before it is used: a server that was restarted meanwhile causes no error.
 
 This file runs inside PostgreSQL too: standard library only, Python 3.9 and later.
 """
@@ -14,8 +14,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import ProtocolError
-from .choice import ServerChoice
 from .connection import Address, Connection
+from .server_order import ServerOrder
 from .session import ClientSession
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
-class Link:
+class PooledConnection:
     """A connection with the conversation on it. `talking` while a call is at it."""
 
     __slots__ = ("connection", "session", "talking")
@@ -34,7 +34,7 @@ class Link:
         self.talking = False
 
     def usable(self) -> bool:
-        """Take in what came since the last call, and say whether the server is still there."""
+        """Read what arrived since the last call, and return whether the connection is still open."""
         if self.session.busy:
             return False  # Ctrl-C came between encoding a request and sending it
         while True:
@@ -49,7 +49,7 @@ class Link:
                 return False
 
 
-class Links:
+class ConnectionPool:
     """The connections to the servers at `addresses`. `timeout` is each connect's, in seconds.
 
     `on_connect` is called before each connect, and may change `timeout`.
@@ -67,12 +67,12 @@ class Links:
         self._tls = tls
         self._on_wait = on_wait
         self._on_connect = on_connect
-        self._current: Link | None = None
-        self._open: dict[Address, Link] = {}
-        self._choice = ServerChoice(addresses)
+        self._current: PooledConnection | None = None
+        self._open: dict[Address, PooledConnection] = {}
+        self._choice = ServerOrder(addresses)
         self._process = os.getpid()
 
-    def current(self) -> Link:
+    def current(self) -> PooledConnection:
         """Return the link that jobs go through. Raises ServersUnreachable, naming each server and why."""
         if self._process != os.getpid():
             # After a fork parent and child would read each other's replies.
@@ -88,7 +88,7 @@ class Links:
         self._current = self._first()
         return self._current
 
-    def others(self) -> Iterator[Link]:
+    def others(self) -> Iterator[PooledConnection]:
         """Open the links to the servers that jobs do not go to now, one after the other; dead ones are left out."""
         current = self._current
         for address in self._choice.addresses:
@@ -99,7 +99,7 @@ class Links:
                 if link is not None:
                     yield link
 
-    def drop(self, link: Link, reason: str = "") -> None:
+    def drop(self, link: PooledConnection, reason: str = "") -> None:
         """Close a link. With a `reason` its server counts as dead for a while."""
         address = link.connection.address
         link.connection.close()
@@ -115,14 +115,14 @@ class Links:
         for link in list(self._open.values()):
             self.drop(link)
 
-    def _first(self) -> Link:
+    def _first(self) -> PooledConnection:
         for address in self._choice.order(monotonic()):
             link = self._reach(address)
             if link is not None:
                 return link
         raise self._choice.unreachable()
 
-    def _reach(self, address: Address) -> Link | None:
+    def _reach(self, address: Address) -> PooledConnection | None:
         """Return the link to this server, kept or new; None, and the reason noted, where it cannot be reached."""
         link = self._open.get(address)
         if link is not None:
@@ -132,7 +132,7 @@ class Links:
         if self._on_connect is not None:
             self._on_connect()
         try:
-            link = Link(Connection(address, self.timeout, self._on_wait, self._tls))
+            link = PooledConnection(Connection(address, self.timeout, self._on_wait, self._tls))
         except OSError as error:
             self._choice.failed(address, monotonic(), error.strerror or str(error))
             return None

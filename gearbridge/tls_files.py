@@ -1,13 +1,13 @@
-"""The files of TLS, read for a server and for a client alike, and what is wrong with them in words.
+"""The files of TLS, read for a server and for a client alike, and descriptions of what is wrong with them.
 
-It imports no `ssl`: whoever brings a context has it. Python 3.9 and later.
+Does not import `ssl`: the caller brings a context. Python 3.9 and later.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import ConfigurationError
+from gearbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
@@ -36,7 +36,7 @@ def trust(context: ssl.SSLContext, ca_file: str) -> None:
 
 
 def reason(error: OSError) -> str:
-    """What OpenSSL, or the system, has against a file, a peer or a connection."""
+    """Return the error text of OpenSSL, or of the system, about a file, a peer or a connection."""
     message: str = getattr(error, "verify_message", "")
     if message:
         return f"its certificate is not accepted ({message.rstrip('.')})"

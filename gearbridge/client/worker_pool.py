@@ -1,4 +1,4 @@
-"""A blocking worker's connections to all its servers: it waits for a job on all of them. Whose turn it is it is told.
+"""A blocking worker's connections to all its servers. It waits for a job on all; `worker_rotation` chooses among them.
 
 Nothing here waits for a server that does not answer: connecting is the dialer's, waiting is the selector's.
 """
@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionLost, ProtocolError, ReplyTimeout
 from .dialer import Dialer
-from .worker_duties import Absences, log
-from .worker_turns import Peer, WorkerTurns
+from .worker_functions import Absences, log
+from .worker_rotation import Peer, WorkerRotation
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
     from .connection import Address, Connection
-    from .worker_duties import Duties
+    from .worker_functions import WorkerFunctions
 
 
-class WorkerLinks:
+class WorkerPool:
     """The connections of one worker; times are in seconds."""
 
     def __init__(
         self,
         addresses: Sequence[Address],
-        duties: Duties[Any],
+        duties: WorkerFunctions[Any],
         connect_timeout: float,
         reply_timeout: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._reply_timeout = reply_timeout
-        self._turns = WorkerTurns(addresses, duties, reply_timeout)
+        self._turns = WorkerRotation(addresses, duties, reply_timeout)
         self._absences = Absences()
         self._connections: dict[Address, Connection] = {}
         self._selector = selectors.DefaultSelector()
@@ -55,11 +55,11 @@ class WorkerLinks:
     def next_job(self, stopping: Callable[[], bool]) -> tuple[Peer, Sequence[bytes]] | None:
         """Wait for a job and return its server and the arguments of JOB_ASSIGN_UNIQ; None once `stopping()`.
 
-        A server that was asked already is heard first: what it gives must be done.
+        A pending answer to an earlier GRAB_JOB is read first: a job in it must be done.
         """
         while True:
             for peer, octets in self._turns.news():
-                self._tell(peer, octets)
+                self._send(peer, octets)
             if self._turns.asked is None:
                 if stopping():
                     return None
@@ -74,7 +74,7 @@ class WorkerLinks:
                 self._lose(asked, f"no answer within {self._reply_timeout:g} s")
 
     def send(self, peer: Peer, octets: bytes) -> None:
-        """Send to the server that gave the job in hand. Raises ConnectionLost."""
+        """Send to the server that assigned the running job. Raises ConnectionLost."""
         connection = self._connections.get(peer.address)
         if connection is None:
             raise ConnectionLost(f"the connection to {peer.address} is gone")
@@ -85,7 +85,7 @@ class WorkerLinks:
             raise ConnectionLost(str(error)) from error
 
     def finish(self, peer: Peer, command: int, *args: bytes, last: bool) -> None:
-        """End the job in hand; unless it is the `last`, ask for another one at once. Raises ConnectionLost."""
+        """End the running job; unless it is the `last`, ask for another one at once. Raises ConnectionLost."""
         if len(self._turns.peers) > 1:
             self._wait(0)  # the others may have something by now
         self.send(peer, self._turns.finish(peer, command, *args, last=last, now=monotonic()))
@@ -102,11 +102,11 @@ class WorkerLinks:
     def _ask(self) -> None:
         while True:
             question = self._turns.ask_next(monotonic())
-            if question is None or self._tell(*question):
+            if question is None or self._send(*question):
                 return
 
-    def _tell(self, peer: Peer, octets: bytes) -> bool:
-        """Send where it does no harm that the server is gone; False, and told of in the log, where it is."""
+    def _send(self, peer: Peer, octets: bytes) -> bool:
+        """Send where a lost connection does no harm; return False, and log it, where it is lost."""
         try:
             self.send(peer, octets)
         except ConnectionLost:
@@ -145,7 +145,7 @@ class WorkerLinks:
         for complaint in heard.complaints:
             log.warning("job server %s: %s", peer.address, complaint)
         if heard.answer:
-            self._tell(peer, heard.answer)
+            self._send(peer, heard.answer)
         return heard.job
 
     def _greet(self) -> None:
@@ -157,7 +157,7 @@ class WorkerLinks:
                 continue
             self._connections[address] = outcome
             self._selector.register(outcome, selectors.EVENT_READ, peer)
-            self._tell(peer, self._turns.greet(peer))
+            self._send(peer, self._turns.greet(peer))
 
     def _lose(self, peer: Peer, reason: str) -> None:
         connection = self._connections.pop(peer.address, None)

@@ -14,7 +14,7 @@ _FORM = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 
 
 def is_traceparent(octets: bytes) -> bool:
-    """Whether it has the form of a traceparent of version 00, the only one there is."""
+    """Return whether it has the form of a traceparent of version 00, the only one there is."""
     return _FORM.fullmatch(octets) is not None
 
 
@@ -30,7 +30,7 @@ def to_traceparent(traceparent: str | None) -> bytes:
 
 
 def with_trace(reducer: bytes, traceparent: bytes) -> bytes:
-    """What is kept as the reducer of a job that has this traceparent; either may be empty."""
+    """Return the stored form of a job's reducer and traceparent; either may be empty."""
     return b"%b\0%b" % (reducer, traceparent) if traceparent else reducer
 
 

@@ -1,6 +1,6 @@
-"""An asyncio worker's connections to all its servers, for one job at a time. Whose turn it is it is told.
+"""An asyncio worker's connections to all its servers, for one job at a time. `worker_rotation` chooses among them.
 
-What `worker_links` does with a selector and threads is done here by the event loop; the rest is shared with it.
+The event loop does here what a selector and threads do in `worker_pool`; the rest is shared with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConnectionLost, ProtocolError
 from .aio_connect import connect
-from .worker_duties import log
-from .worker_turns import Peer, WorkerTurns
+from .worker_functions import log
+from .worker_rotation import Peer, WorkerRotation
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
     from .connection import Address
-    from .worker_duties import Absences, Duties
+    from .worker_functions import Absences, WorkerFunctions
 
 
 class _Line(asyncio.Protocol):
@@ -68,13 +68,13 @@ class _Line(asyncio.Protocol):
         self.writable.set()
 
 
-class AsyncWorkerLinks:
+class AsyncWorkerPool:
     """The connections for one job at a time; times are in seconds."""
 
     def __init__(
         self,
         addresses: Sequence[Address],
-        duties: Duties[Any],
+        duties: WorkerFunctions[Any],
         absences: Absences,
         connect_timeout: float,
         reply_timeout: float,
@@ -83,7 +83,7 @@ class AsyncWorkerLinks:
         self.reply_timeout = reply_timeout
         self._tls = tls
         self._connect_timeout = connect_timeout
-        self._turns = WorkerTurns(addresses, duties, reply_timeout)
+        self._turns = WorkerRotation(addresses, duties, reply_timeout)
         self._absences = absences
         self._lines: dict[Address, _Line] = {}
         self._attempts: set[asyncio.Task[None]] = set()
@@ -97,7 +97,7 @@ class AsyncWorkerLinks:
     async def next_job(self, stopping: Callable[[], bool]) -> tuple[Peer, Sequence[bytes]] | None:
         """Wait for a job and return its server and the arguments of JOB_ASSIGN_UNIQ; None once `stopping()`.
 
-        A server that was asked already is heard first: what it gives must be done.
+        A pending answer to an earlier GRAB_JOB is read first: a job in it must be done.
         """
         now = asyncio.get_running_loop().time
         while True:
@@ -137,7 +137,7 @@ class AsyncWorkerLinks:
         self._line(peer)
 
     def finish(self, peer: Peer, command: int, *args: bytes, last: bool) -> None:
-        """End the job in hand; unless it is the `last`, ask for another one at once. Raises ConnectionLost."""
+        """End the running job; unless it is the `last`, ask for another one at once. Raises ConnectionLost."""
         now = asyncio.get_running_loop().time()
         self.send(peer, self._turns.finish(peer, command, *args, last=last, now=now))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEAD_FOR = 5.0
 
 
-class ServerChoice:
+class ServerOrder:
     """The servers at `addresses`, in their order, and what is known of them."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
@@ -35,7 +35,7 @@ class ServerChoice:
         return sorted(self.addresses, key=lambda address: self.resting(address, now))
 
     def resting(self, address: Address, now: float) -> bool:
-        """Whether to leave this server alone."""
+        """Return whether this server is not to be tried now."""
         return address in self._dead and now < self._dead[address][0] + DEAD_FOR
 
     def failed(self, address: Address, now: float, reason: str) -> None:
@@ -47,7 +47,7 @@ class ServerChoice:
         self._dead.pop(address, None)
 
     def trouble(self, address: Address) -> str | None:
-        """Why this server could not be reached when it was last tried; None where it could, or was not tried."""
+        """Return the error of the last attempt to reach this server; None after a success, or without an attempt."""
         return self._dead[address][1] if address in self._dead else None
 
     def unreachable(self) -> ServersUnreachable:

@@ -28,7 +28,7 @@ log = logging.getLogger("gearbridge.worker")
 _Callback = TypeVar("_Callback")
 
 
-class Duties(Generic[_Callback]):
+class WorkerFunctions(Generic[_Callback]):
     """The functions of a worker. `client_id` None is this machine's name and the process id."""
 
     def __init__(self, client_id: str | None) -> None:
@@ -61,7 +61,7 @@ class Duties(Generic[_Callback]):
             raise ValueError("this worker has nothing to do: register a function first")
 
     def announce(self, session: WorkerSession) -> bytes:
-        """Tell a server what was taken up or given up since it was told last."""
+        """Send a server the functions that were registered or unregistered since the last call."""
         return session.announce(self._timeouts)
 
     def introduce(self, session: WorkerSession) -> bytes:
@@ -88,7 +88,7 @@ def completion(result: object) -> Ending:
 
 
 def failure(job: Job, error: BaseException) -> Ending:
-    """Make the end of a job whose callback raised, and tell of it in the log."""
+    """Make the end of a job whose callback raised, and log it."""
     if isinstance(error, (JobFailed, JobException)):
         log.warning("job %s of %s failed: %s", job.handle, job.function, error)
         return (c.WORK_FAIL, ()) if isinstance(error, JobFailed) else (c.WORK_EXCEPTION, (error.payload,))
@@ -98,12 +98,12 @@ def failure(job: Job, error: BaseException) -> Ending:
 
 
 def untold(job: Job, error: Exception) -> None:
-    """Say in the log that a job was done for a server that does not hear it any more."""
+    """Log that a job was done for a server that is no longer connected."""
     log.warning("job %s is done, but its end could not be told: %s", job.handle, error)
 
 
 class Absences:
-    """Tells in the log of servers that are away: once of each, not at each attempt."""
+    """Log lines about servers that are down: once for each, not at each attempt."""
 
     def __init__(self) -> None:
         self._told: set[Address] = set()
@@ -115,7 +115,7 @@ class Absences:
             log.warning("job server %s is away, trying again until it is back: %s", address, reason)
 
     def spoke(self, address: Address) -> None:
-        """A server has said something."""
+        """Record that a server has answered."""
         if address in self._told:
             self._told.discard(address)
             log.warning("job server %s is back", address)
