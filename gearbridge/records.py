@@ -8,6 +8,17 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, Union
 
+#: Longest function name, in bytes; of a reducer too.
+MAX_FUNCTION = 512
+#: Longest unique key, in bytes. gearmand accepts 64 and corrupts the last one.
+MAX_UNIQUE_KEY = 255
+#: Longest handle, in bytes: Gearman's libraries hold 63 and a NUL, the job table's column is as long.
+MAX_HANDLE = 64
+#: Latest due time, in seconds since 1970: what fits a 64-bit signed integer of microseconds.
+MAX_DUE = 9_000_000_000_000
+#: Names of the priorities, in the order of their numbers.
+PRIORITIES = ("high", "normal", "low")
+
 #: What the handles of jobs that SQL enqueued begin with; no server's do.
 ENQUEUED = b"S:"
 
@@ -25,7 +36,7 @@ class StoredJob:
 
     `due` is the time before which the job must not run, in seconds since 1970; 0 means at once. `attempts` counts how
     often a worker that held it was lost. Empty `unique_key` and `reducer` mean none; with the reducer, or in its place,
-    there may be a traceparent (traces.py).
+    there may be a traceparent (traceparent.py).
     """
 
     __slots__ = ("attempts", "due", "function", "handle", "payload", "priority", "reducer", "unique_key")
@@ -54,21 +65,23 @@ class StoredJob:
 class ClaimedJob(StoredJob):
     """A job that SQL enqueued, or that was put beyond the window, as a claim brings it.
 
-    `max_attempts` is how often it is tried before it counts as failed, at least once; 0 means once. `keep_result` says
-    that the row stays when the job is done, with its result.
+    `max_attempts` is how often it is tried before it counts as failed, at least once; 0 means once. With `keep_result`
+    the row stays when the job is done, with its result. `life` is the database's life in which the row was read,
+    set for a bridge only.
     """
 
-    __slots__ = ("keep_result", "max_attempts")
+    __slots__ = ("keep_result", "life", "max_attempts")
 
     max_attempts: int
     keep_result: bool
+    life: bytes
 
 
 class Put(NamedTuple):
-    """Keep this job; `beyond` the window it waits until it is claimed, and comes back with no replay."""
+    """Keep this job; `spilled` the window it waits until it is claimed, and comes back with no replay."""
 
     job: StoredJob
-    beyond: bool = False
+    spilled: bool = False
 
 
 class Update(NamedTuple):
@@ -91,7 +104,7 @@ class Release(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """A claimed job is so far, as its worker says."""
+    """Progress of a claimed job, as last reported by its worker."""
 
     handle: bytes
     numerator: int
@@ -129,9 +142,9 @@ Limits = tuple[int, int, int]
 
 
 class WaitingJob(NamedTuple):
-    """What a store knows of a job that waits in its table.
+    """A job that waits in the store's table.
 
-    Where nodes share the table: whether one has it in hand, `running`, and how far it is.
+    Where nodes share the table: `running` is whether one has claimed it, followed by its progress.
     """
 
     handle: bytes
@@ -160,7 +173,7 @@ class NodeStatus(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """So many jobs of a function and priority wait beyond the window; those that are `due` later apart."""
+    """A count of spilled jobs of one function and priority; those that are `due` later are counted apart."""
 
     function: bytes
     priority: int

@@ -4,12 +4,12 @@
 
     create(connection, Trigger("images", "insert,update:path", "resize", columns=("id", "path")))
 
-A trigger is said once (wish.py), checked (checking.py, expressions.py), and written for each kind of database
-(postgresql.py, mysql.py, sqlite.py). Nothing but making.py runs a statement.
+A trigger is described once (spec.py), checked (validation.py, expressions.py), and written for each kind of database
+(postgresql.py, mysql.py, sqlite.py). Only install.py runs statements.
 """
 
-from .made import Made, Script
-from .making import create, drop, installed, plan, plan_drop
-from .wish import Event, Trigger
+from .install import create, drop, installed, plan, plan_drop
+from .installed import Made, Script
+from .spec import Event, Trigger
 
 __all__ = ["Event", "Made", "Script", "Trigger", "create", "drop", "installed", "plan", "plan_drop"]

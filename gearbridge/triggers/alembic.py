@@ -20,13 +20,13 @@ from alembic.operations import MigrateOperation, Operations
 
 from gearbridge.errors import ConfigurationError
 
-from .making import create, drop, installed
-from .wish import Trigger
+from .install import create, drop, installed
+from .spec import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .wish import Event
+    from .spec import Event
 
 
 @Operations.register_operation("create_gman_trigger")

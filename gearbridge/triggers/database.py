@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.stores.engines import engine_for
-from gearbridge.stores.hosts import database_url, shown_url
-from gearbridge.stores.registry import shown
+from gearbridge.stores.database.engines import engine_for
+from gearbridge.stores.database.errors import advice, reason
+from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.database.urls import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ FORMS = (
     "or sqlite:///FILE"
 )
 
-#: What PostgreSQL says where no gman_enqueue takes what an expression gives.
+#: PostgreSQL's SQLSTATE where no gman_enqueue takes the type of an expression.
 _NO_SUCH_FUNCTION = "42883"
 
 
@@ -38,25 +39,27 @@ def opened(url: str) -> Iterator[Connection]:
         parsed = database_url(url)
         engine = engine_for(parsed)
     except ConfigurationError:
-        raise ConfigurationError(f"{shown(url)!r} is no database that takes triggers; it is {FORMS}") from None
+        raise ConfigurationError(f"{redacted(url)!r} is no database that takes triggers; it is {FORMS}") from None
     if engine.dialect.name == "sqlite" and not Path(parsed.database or "").is_file():
         raise ConfigurationError(f"there is no SQLite file {parsed.database or ''}")
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # a table is named as the database finds it
+                connection.exec_driver_sql("RESET search_path")
             yield connection
     except DBAPIError as error:
-        raise ConfigurationError(_complaint(error.orig)) from error
+        raise ConfigurationError(f"the database refuses it: {_complaint(error.orig)}{advice(error)}") from error
     except SQLAlchemyError as error:
-        raise ConfigurationError(f"{shown_url(parsed)}: {error}") from error
+        raise ConfigurationError(f"{redacted(parsed)}: {reason(error)}") from error
     finally:
         engine.dispose()
 
 
 def _complaint(error: BaseException | None) -> str:
     said = str(error).strip() if isinstance(error, sqlite3.Error) else _message(error)
-    if getattr(error, "sqlstate", None) == _NO_SUCH_FUNCTION and "gman_enqueue" in said:
+    if getattr(error, "sqlstate", None) == _NO_SUCH_FUNCTION and "_payload" in said:
         said += "\nThe payload must be text, bytea or jsonb: (NEW.id)::text, or jsonb_build_object('id', NEW.id)"
-    return f"the database refuses it: {said}"
+    return said
 
 
 def _message(error: BaseException | None) -> str:

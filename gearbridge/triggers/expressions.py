@@ -1,8 +1,8 @@
-"""Whether a text is exactly one SQL expression, so that between parentheses it can be nothing else.
+"""A check that a text is exactly one SQL expression, so that between parentheses it can be nothing else.
 
 Rules of this file:
 1. No comment, no semicolon outside of quotes, and every bracket is closed by its own kind. Then what stands between our
-   parentheses stays there, whatever it says, and the statement around it is ours.
+   parentheses stays there, whatever it contains, and the statement around it is ours.
 2. What is inside is the database's to judge: PostgreSQL's parser, in pglast, before; the others when they prepare it.
 3. It may name the rows NEW and OLD where the event has them.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.extension.parser import postgresql_parser
 
 from .tokens import Kind, Token, tokens
 
@@ -22,7 +23,7 @@ _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
 def check_expression(what: str, text: str, database: str) -> frozenset[str]:
     """Demand that a text is one expression; return which of the rows NEW and OLD it names.
 
-    Raises ConfigurationError, in whose message `what` says which expression it is.
+    Raises ConfigurationError, whose message names the expression by `what`.
     """
     try:
         found = tokens(text, database)
@@ -35,7 +36,7 @@ def check_expression(what: str, text: str, database: str) -> frozenset[str]:
 
 
 def rows_named(found: list[Token]) -> frozenset[str]:
-    """Which of NEW and OLD are named, by themselves or before a dot. As a column's name, behind one, they are not."""
+    """Return which of NEW and OLD are named, by themselves or before a dot. As a column's name they are not."""
     before = [Token(Kind.SIGN, ""), *found]
     return frozenset(
         token.text.upper()
@@ -89,8 +90,7 @@ def _demand_one(found: list[Token]) -> None:
 
 def _demand_parsed(text: str) -> None:
     """Let PostgreSQL's own parser look at it, where it will stand: between parentheses."""
-    import pglast  # noqa: PLC0415  a tenth of a second that the other databases do not need
-
+    pglast = postgresql_parser()  # a tenth of a second that the other databases do not need
     try:
         statements = pglast.parse_sql(f"SELECT ({text})")
     except pglast.parser.ParseError as error:

@@ -9,7 +9,7 @@ from gearbridge.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .made import Script
+    from .installed import Script
 
 _UP = ".up.sql"
 

@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
 
-from .made import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark
+from .expressions import column_of
+from .installed import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark
 from .names import quote_name, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gearbridge.connections import Run
+    from gearbridge.dbapi import Run
 
-    from .wish import Event, Trigger
+    from .spec import Event, Trigger
 
-_BINARY = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+_HEX, _NUMBER = "CONCAT(CHAR(92 USING utf8mb4), 'x', LOWER(HEX({0})))", "CAST({0} AS UNSIGNED)"
+_UTF8 = "CONVERT({0} USING utf8mb4)"
+_GEOJSON = "JSON_EXTRACT(ST_AsGeoJSON({0}), '$')"  # JSON in MariaDB too, where a shape's GeoJSON is a text
+#: How a value becomes one of JSON's, by its column's type; the others as they are.
+_FORMS = {
+    **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"), _HEX),
+    "bit": _NUMBER,
+    **dict.fromkeys(("geometry", "point", "linestring", "polygon", "geometrycollection", "geomcollection"), _GEOJSON),
+    **dict.fromkeys(("multipoint", "multilinestring", "multipolygon"), _GEOJSON),
+}
+#: Character sets that MySQL takes for bytes when it makes JSON of their text.
+_WIDE = ("ucs2", "utf16", "utf16le", "utf32")
 
 
 def look(run: Run, trigger: Trigger) -> Surroundings:
@@ -32,13 +44,17 @@ def look(run: Run, trigger: Trigger) -> Surroundings:
             "there is no gman_enqueue in this database; `gearbridge db script --mysql` prints what makes it"
         )
     found = run(
-        "SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS"
+        "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME FROM information_schema.COLUMNS"
         " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
         (trigger.table,),
     )
     if not found:
         raise ConfigurationError(f"there is no table {trigger.table}")
-    return Surroundings("mysql", {str(name): str(kind).lower() in _BINARY for name, kind in found})
+    forms = {
+        str(name): _UTF8 if characters in _WIDE else _FORMS.get(str(kind).lower(), "{0}")
+        for name, kind, characters in found
+    }
+    return Surroundings("mysql", forms)
 
 
 def installed(run: Run) -> list[Made]:
@@ -89,13 +105,14 @@ def _changed(column: str) -> str:
 def _call(trigger: Trigger, around: Surroundings, event: Event) -> str:
     run_at = "NULL"
     if trigger.delay is not None:
-        run_at = f"NOW(6) + INTERVAL ({trigger.delay}) SECOND"
+        run_at = _due(trigger.delay)
     elif trigger.run_at is not None:
-        run_at = f"({trigger.run_at})"
+        # Exact for a TIMESTAMP, whatever the session's time zone. What the server cannot count is refused as 0.
+        run_at = _since_1970(trigger.run_at, f"COALESCE(UNIX_TIMESTAMP(({trigger.run_at})), 0)")
     arguments = (
         quote_text(trigger.function, "mysql"),
         _as_utf8(trigger.payload) if trigger.payload is not None else _row_payload(trigger, around, event),
-        "NULL" if trigger.unique_key is None else f"({trigger.unique_key})",
+        "NULL" if trigger.unique_key is None else _unique_key(trigger.unique_key, around),
         quote_text(trigger.priority, "mysql"),
         run_at,
         "NULL" if trigger.max_attempts is None else str(trigger.max_attempts),
@@ -104,21 +121,41 @@ def _call(trigger: Trigger, around: Surroundings, event: Event) -> str:
     return f"gman_enqueue({', '.join(arguments)})"
 
 
+def _unique_key(expression: str, around: Surroundings) -> str:
+    """The expression; a column of bytes in hex, as in JSON: a key is text without NUL."""
+    column = column_of(expression, "mysql")
+    form = "{0}" if column is None else around.columns.get(column[1], "{0}")
+    return form.format(f"({expression})") if form == _HEX else f"({expression})"
+
+
+def _due(delay: str) -> str:
+    """Count in seconds since 1970, not on the session's clock, which may be put forward or back meanwhile."""
+    return _since_1970(delay, f"UNIX_TIMESTAMP() + MICROSECOND(NOW(6)) / 1000000 + ({delay})")
+
+
+def _since_1970(given: str, seconds: str) -> str:
+    """Write a time as gman_enqueue reads it; where NULL is given it is NULL, which is at once."""
+    return f"IF(({given}) IS NULL, NULL, CONCAT('@', {seconds}))"
+
+
 def _row_payload(trigger: Trigger, around: Surroundings, event: Event) -> str:
     columns = trigger.columns or tuple(around.columns)
 
     def json(row: str) -> str:
         return "JSON_OBJECT(" + ", ".join(_member(row, column, around.columns[column]) for column in columns) + ")"
 
-    return f"CONVERT({trigger.row_json(event, json, 'JSON_OBJECT')} USING utf8mb4)"
+    def both(old: str, new: str) -> str:
+        return f"JSON_OBJECT('old', {old}, 'new', {new})"
+
+    return f"CONVERT({trigger.row_json(event, json, both)} USING utf8mb4)"
 
 
 def _as_utf8(payload: str) -> str:
     """Text in UTF-8, whatever the column's character set, and bytes as they are."""
-    return f"IF(CHARSET(({payload})) = 'binary', ({payload}), CONVERT(({payload}) USING utf8mb4))"
+    return f"IF(CHARSET(({payload})) = 'binary', ({payload}), CAST(CONVERT(({payload}) USING utf8mb4) AS BINARY))"
 
 
-def _member(row: str, column: str, binary: bool) -> str:
-    """JSON has no bytes: they are written as PostgreSQL does it, in hex."""
+def _member(row: str, column: str, form: str) -> str:
+    """JSON has no bytes: they are written as PostgreSQL does it, in hex. Bits are a number, shapes are GeoJSON."""
     value = f"{row}.{quote_name(column, 'mysql')}"
-    return f"{quote_text(column, 'mysql')}, " + (f"CONCAT(CHAR(92), 'x', LOWER(HEX({value})))" if binary else value)
+    return f"{quote_text(column, 'mysql')}, {form.format(value)}"

@@ -1,4 +1,4 @@
-"""A trigger for PostgreSQL: of gman_enqueue_row or gman_enqueue_rows where their arguments say enough, else with a
+"""A trigger for PostgreSQL: of gman_enqueue_row or gman_enqueue_rows where their arguments suffice, else with a
 function of its own, into which the expressions are written.
 
 gman_enqueue_row() and gman_enqueue_rows() run with our rights and ask for those of the table's owner.
@@ -6,106 +6,110 @@ gman_enqueue_row() and gman_enqueue_rows() run with our rights and ask for those
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.stores.database.engines import OWN_NAMES
 
 from .expressions import column_of, number_of
-from .made import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark, table_name
+from .installed import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark, table_name
 from .names import quote_name, quote_text
+from .postgresql_catalogue import FUNCTIONS, INSTALLED, LOOK, SESSION, STRANGE_TYPES, TRUSTED
 from .postgresql_function import TRANSITION_TABLE, enqueueing, function_statements, pinned_path, transition_of
-from .wish import EVENTS, Event, Trigger
+from .spec import EVENTS, Event, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from gearbridge.connections import Run
+    from gearbridge.dbapi import Run
 
-_LOOK = """
-SELECT attribute.attname, space.nspname
-FROM pg_catalog.pg_class AS relation
-JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
-LEFT JOIN pg_catalog.pg_attribute AS attribute
-    ON attribute.attrelid = relation.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
-WHERE relation.oid = pg_catalog.to_regclass(?)
-ORDER BY attribute.attnum"""
-
-_FUNCTIONS = """
-SELECT space.nspname, pg_catalog.current_setting('search_path'),
-    pg_catalog.current_setting('standard_conforming_strings')
-FROM pg_catalog.pg_proc AS routine
-JOIN pg_catalog.pg_namespace AS space ON space.oid = routine.pronamespace
-WHERE routine.proname = 'gman_enqueue_row'
-ORDER BY pg_catalog.pg_function_is_visible(routine.oid) DESC, space.nspname
-LIMIT 1"""
-
-# Bits of tgtype: 4 INSERT, 8 DELETE, 16 UPDATE. The arguments of a trigger are kept with a NUL after each.
-_INSTALLED = r"""
-SELECT
-    space.nspname, relation.relname, own.tgname, own.tgtype,
-    ARRAY(
-        SELECT attribute.attname::text
-        FROM pg_catalog.unnest(own.tgattr::smallint[]) WITH ORDINALITY AS named (number, place)
-        JOIN pg_catalog.pg_attribute AS attribute
-            ON attribute.attrelid = own.tgrelid AND attribute.attnum = named.number
-        ORDER BY named.place
-    ),
-    pg_catalog.convert_from(
-        pg_catalog.substring(own.tgargs, 1, greatest(pg_catalog.position(own.tgargs, '\x00'::bytea), 1) - 1),
-        pg_catalog.getdatabaseencoding()
-    ),
-    own.tgenabled <> 'D',
-    pg_catalog.obj_description(own.oid, 'pg_trigger'),
-    pg_catalog.quote_ident(routine_space.nspname) || '.' || pg_catalog.quote_ident(routine.proname) || '()',
-    routine.proname IN ('gman_enqueue_row', 'gman_enqueue_rows')
-FROM pg_catalog.pg_trigger AS own
-JOIN pg_catalog.pg_class AS relation ON relation.oid = own.tgrelid
-JOIN pg_catalog.pg_namespace AS space ON space.oid = relation.relnamespace
-JOIN pg_catalog.pg_proc AS routine ON routine.oid = own.tgfoid
-JOIN pg_catalog.pg_namespace AS routine_space ON routine_space.oid = routine.pronamespace
-WHERE NOT own.tgisinternal AND own.tgparentid = 0
-ORDER BY space.nspname, relation.relname, own.tgname"""
+#: Bytes that PostgreSQL keeps of a name.
+_LONGEST_NAME = 63
 
 
 def look(run: Run, trigger: Trigger) -> Surroundings:
     """Raises ConfigurationError where there is no such table, or not the extension."""
-    functions = run(_FUNCTIONS)
+    name = table_name(trigger.table, trigger.schema, "postgresql")
+    search_path, conforming, schemas, table = run(SESSION, (name,))[0]
+    with _own_names(run, str(search_path)):
+        return _looked(run, trigger, table, str(search_path), conforming, schemas)
+
+
+def _looked(run: Run, trigger: Trigger, table: object, search_path: str, conforming: str, schemas: Any) -> Surroundings:
+    functions = run(FUNCTIONS, (schemas,))
     if not functions:
         raise ConfigurationError(
             "the extension gearbridge is not in this database; `gearbridge db install` puts it there"
         )
-    space, search_path, conforming = functions[0]
+    ((space,),) = functions
     if conforming != "on":
         raise ConfigurationError(
             "standard_conforming_strings is off, so quotes end elsewhere than where the check sees it; set it on"
         )
-    found = run(_LOOK, (table_name(trigger.table, trigger.schema, "postgresql"),))
+    found = run(LOOK, (table,)) if table is not None else ()
     if not found:
         raise ConfigurationError(
             f"there is no table {trigger.table}" + f" in schema {trigger.schema}" * bool(trigger.schema)
         )
-    columns = {str(name): False for name, _ in found if name is not None}
-    return Surroundings("postgresql", columns, str(found[0][1]), str(space), str(search_path))
+    if trigger.definer:
+        _demand_own(run, trigger, table, owner=str(found[0][2]), is_own=bool(found[0][3]))
+    columns = {str(row[0]): "" for row in found if row[0] is not None}
+    trusted = tuple(str(one) for (one,) in run(TRUSTED, (space, table)))
+    return Surroundings("postgresql", columns, str(found[0][1]), str(space), search_path, trusted)
+
+
+@contextlib.contextmanager
+def _own_names(run: Run, search_path: str | None = None) -> Iterator[None]:
+    """Look names up among PostgreSQL's own while the block runs: others could make the session find theirs."""
+    former = search_path or str(run("SELECT pg_catalog.current_setting('search_path')")[0][0])
+    run(OWN_NAMES)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # a transaction that has failed takes it back itself
+            run(_search_path(former, local="false"))
+        raise
+    run(_search_path(former, local="false"))
+
+
+def _demand_own(run: Run, trigger: Trigger, table: object, *, owner: str, is_own: bool) -> None:
+    """Demand that no other role can change what a function with our rights meets, as a table's owner its columns."""
+    if not is_own:
+        raise ConfigurationError(
+            f"the table {trigger.table} belongs to role {owner}, and a trigger on it with your rights (--definer) "
+            "would lend them to that role: make the trigger as that role, or without --definer"
+        )
+    strange = run(STRANGE_TYPES, (table,))
+    if strange:
+        raise ConfigurationError(
+            f"the table {trigger.table} has values of type {strange[0][0]}, whose casts role {strange[0][1]} makes; a "
+            "trigger with your rights (--definer) would lend them to that role: make the trigger without --definer"
+        )
 
 
 def installed(run: Run) -> list[Made]:
     """Our triggers in the database: those made here, and those of gman_enqueue_row() and gman_enqueue_rows()."""
-    return grouped(_installed(run(_INSTALLED)))
+    with _own_names(run):
+        return grouped(_installed(run(INSTALLED)))
 
 
 def _installed(rows: Iterable[Any]) -> Iterator[Made]:
-    for schema, table, name, kind, columns, function, enabled, comment, routine, is_ours in rows:
-        said = read_mark(comment)
+    for schema, table, name, kind, columns, arguments, enabled, comment, routine, is_ours, stranger in rows:
+        # A dump without comments keeps the arguments.
+        said = read_mark(comment) or next(filter(None, map(read_mark, arguments[1:])), None)
         if said is not None:
-            part = Part(name, None if is_ours else routine)
+            part = Part(name) if is_ours else Part(name, routine, stranger)
             yield Made(said["name"], table, schema, said["on"], said["function"], enabled, (part,))
         elif is_ours:
             bits = dict(zip(EVENTS, (4, 16, 8), strict=True))
             on = (
                 str(Event(event, tuple(columns) if event == "update" else ())) for event in EVENTS if kind & bits[event]
             )
-            yield Made(name, table, schema, ",".join(on), function, enabled, (Part(name),))
+            called = next((text[5:] for text in arguments[1:] if text.startswith("name=")), name)
+            yield Made(called, table, schema, ",".join(on), arguments[0], enabled, (Part(name),))
 
 
 def script(trigger: Trigger, around: Surroundings) -> Script:
@@ -121,8 +125,10 @@ def script(trigger: Trigger, around: Surroundings) -> Script:
         if simple is None:
             function = made = f"{table_name(_function_name(trigger, name), around.schema, 'postgresql')}()"
             create.extend(function_statements(trigger, around, made, together, name))
-            check.append(f"EXPLAIN SELECT {enqueueing(trigger, around, together, table)}")
-        arguments = ", ".join(quote_text(text, "postgresql") for text in simple or (trigger.function,))
+            check.append(f"EXPLAIN SELECT {enqueueing(trigger, together, table)}")
+        elif name != trigger.name:
+            simple = (*simple, f"name={trigger.name}")
+        arguments = ", ".join(quote_text(text, "postgresql") for text in simple or (trigger.function, mark(trigger)))
         create.append(
             f"CREATE TRIGGER {quote_name(name, 'postgresql')} AFTER {' OR '.join(map(_event, together))} ON {table}"
             f"\n{_for_each(trigger, together)}    EXECUTE FUNCTION {function[:-2]}({arguments})"
@@ -131,7 +137,7 @@ def script(trigger: Trigger, around: Surroundings) -> Script:
         create.append(f"COMMENT ON TRIGGER {quote_name(name, 'postgresql')} ON {table} IS {said}")
         parts.append(Part(name, made))
     if check:
-        check = [_search_path(pinned_path(around)), *check, _search_path(around.search_path)]
+        check = [_search_path(pinned_path(trigger, around)), *check, _search_path(around.search_path)]
     made_of = Made(trigger.name, trigger.table, around.schema, "", "", True, tuple(parts))
     return Script(create, check, drop_statements(made_of, "postgresql"))
 
@@ -153,7 +159,7 @@ def _ours(trigger: Trigger, around: Surroundings) -> str:
 
 
 def _arguments(trigger: Trigger, around: Surroundings, events: tuple[Event, ...]) -> tuple[str, ...] | None:
-    """What gman_enqueue_row() or gman_enqueue_rows() is to be told; None where they cannot do it."""
+    """Return the arguments of gman_enqueue_row() or gman_enqueue_rows(); None where they cannot do it."""
     by_statement = trigger.each == "statement"
     if trigger.payload is not None or trigger.keep_result or trigger.run_at is not None or trigger.definer:
         return None
@@ -190,8 +196,14 @@ def _last(event: Event) -> str:
 
 
 def _function_name(trigger: Trigger, name: str) -> str:
-    return name if name.startswith(f"{trigger.table}_") else f"{trigger.table}_{name}"
+    """The function's name, cut where it would be too long, so that it stays one of its own."""
+    whole = name if name.startswith(f"{trigger.table}_") else f"{trigger.table}_{name}"
+    octets = whole.encode(errors="surrogateescape")
+    if len(octets) <= _LONGEST_NAME:
+        return whole
+    sign = hashlib.sha256(octets).hexdigest()[:8]
+    return octets[: _LONGEST_NAME - len(sign) - 1].decode(errors="ignore") + f"_{sign}"
 
 
-def _search_path(path: str) -> str:
-    return f"SELECT pg_catalog.set_config('search_path', {quote_text(path, 'postgresql')}, true)"
+def _search_path(path: str, local: str = "true") -> str:
+    return f"SELECT pg_catalog.set_config('search_path', {quote_text(path, 'postgresql')}, {local})"

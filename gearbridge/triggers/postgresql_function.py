@@ -1,10 +1,10 @@
 """The function of its own that a trigger gets in PostgreSQL, with its expressions written into it.
 
 Rules of this file:
-1. It belongs to who makes it, has a pinned search_path, and nobody else may execute it; to fire it needs no right. It
-   runs with the rights of who changes the table, who must be allowed to submit the job; or, if that is wished, with
-   its owner's.
-2. `enqueueing` is what it does and also what PostgreSQL is asked about before: PL/pgSQL looks at names when it runs.
+1. It belongs to the role that makes it, has a pinned search_path, and no other role may execute it; to fire it needs no
+   right. It runs with the rights of the role that changes the table, which must be allowed to submit the job; or, by
+   option, with its owner's.
+2. `enqueueing` is its statement, which PostgreSQL also checks beforehand: PL/pgSQL resolves names when it runs.
 """
 
 from __future__ import annotations
@@ -20,59 +20,76 @@ from .tokens import tokens
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .made import Surroundings
-    from .wish import Event, Trigger
+    from .installed import Surroundings
+    from .spec import Event, Trigger
 
 #: gman_enqueue_rows() looks for this name.
 TRANSITION_TABLE = "gearbridge_rows"
+
+#: What decides how a value is written, as for gman_enqueue_row(): else the payload would depend on the session.
+_SETTINGS = {
+    "standard_conforming_strings": "on",
+    "bytea_output": "'hex'",
+    "datestyle": "'ISO, YMD'",
+    "extra_float_digits": "1",
+    "intervalstyle": "'postgres'",
+    "lc_monetary": "'C'",
+    "timezone": "'UTC'",
+}
 
 
 def function_statements(
     trigger: Trigger, around: Surroundings, made: str, events: tuple[Event, ...], name: str
 ) -> Iterator[str]:
     """The statements that make the function `made` for the database's trigger `name`."""
-    does = enqueueing(trigger, around, events, TRANSITION_TABLE if trigger.each == "statement" else None)
+    does = enqueueing(trigger, events, TRANSITION_TABLE if trigger.each == "statement" else None)
     body = f"\n#variable_conflict use_column\nBEGIN\n    PERFORM {does};\n    RETURN NULL;\nEND\n"
+    settings = "".join(f"SET {name} = {value}\n" for name, value in _SETTINGS.items())
     yield (
         f"CREATE FUNCTION {made} RETURNS trigger\n"
         f"LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY {'DEFINER' if trigger.definer else 'INVOKER'}\n"
-        f"SET search_path = {pinned_path(around)}\nAS {dollar_quoted(body, 'function')}"
+        f"SET search_path = {pinned_path(trigger, around)}\n{settings}AS {dollar_quoted(body, 'function')}"
     )
     about = f"Enqueues the jobs of trigger {name} on {trigger.table}; made by gearbridge, and dropped with the trigger."
     yield f"COMMENT ON FUNCTION {made} IS {quote_text(about, 'postgresql')}"
     yield f"REVOKE EXECUTE ON FUNCTION {made} FROM PUBLIC"
 
 
-def pinned_path(around: Surroundings) -> str:
-    """The search_path of the function: PostgreSQL's own names first, then those beside the table and beside gman_*."""
-    spaces = dict.fromkeys(quote_name(space, "postgresql") for space in (around.schema, around.functions) if space)
-    return ", ".join(["pg_catalog", *spaces, "pg_temp"])
+def pinned_path(trigger: Trigger, around: Surroundings) -> str:
+    """The search_path of the function: PostgreSQL's own names, and those of schemas that only trusted roles write into.
+
+    A function with its maker's rights finds PostgreSQL's own only: a better match beside the table would be called.
+    """
+    spaces = () if trigger.definer else around.trusted_schemas
+    return ", ".join(["pg_catalog", *(quote_name(space, "postgresql") for space in spaces), "pg_temp"])
 
 
 def transition_of(trigger: Trigger, events: tuple[Event, ...]) -> str:
-    """Which rows of the statement its jobs are made of, NEW or OLD."""
+    """Return the rows of the statement that its jobs are made of, NEW or OLD."""
     named = {row for text in trigger.expressions.values() for row in rows_named(tokens(text, "postgresql"))}
     if named:
         return min(named)
     return "OLD" if events[0].kind == "delete" or (trigger.row == "old" and events[0].kind != "insert") else "NEW"
 
 
-def enqueueing(trigger: Trigger, around: Surroundings, events: tuple[Event, ...], rows: str | None) -> str:
-    """What stands behind SELECT or PERFORM: the call, and where its rows are from; None: PL/pgSQL knows NEW and OLD."""
+def enqueueing(trigger: Trigger, events: tuple[Event, ...], rows: str | None) -> str:
+    """Return the text behind SELECT or PERFORM: the call, and the source of its rows; None: PL/pgSQL knows NEW and OLD.
+
+    It calls the inner functions: beside gman_enqueue() others may have functions whose arguments fit better.
+    """
     payload = f"({trigger.payload})" if trigger.payload is not None else _row_payload(trigger, events)
-    key = f"({trigger.unique_key})::text" if trigger.unique_key is not None else "NULL::text"
-    space = quote_name(around.functions or "public", "postgresql")
+    key = f"({trigger.unique_key})::pg_catalog.text" if trigger.unique_key is not None else "NULL::pg_catalog.text"
     function = f"function => {quote_text(trigger.function, 'postgresql')}"
+    payload = f"gearbridge._payload({payload})"
     if trigger.each == "row":
         given = [function, f"payload => {payload}", f"unique_key => {key}", *_options(trigger)]
         source = f"\n    FROM {rows} AS new CROSS JOIN {rows} AS old" if rows else ""
-        return f"{space}.gman_enqueue({_listed(given)}){source}"
-    given = [function, "payloads => pg_catalog.array_agg(job.payload)", *_options(trigger)]
-    if trigger.unique_key is not None:
-        given.append("unique_keys => pg_catalog.array_agg(job.unique_key)")
+        return f"gearbridge._enqueue({_listed(given)}){source}"
+    keys = "pg_catalog.array_agg(job.unique_key)" if trigger.unique_key is not None else "NULL"
+    given = [function, "payloads => pg_catalog.array_agg(job.payload)", f"unique_keys => {keys}", *_options(trigger)]
     where = f"\n        WHERE ({trigger.when})" if trigger.when is not None else ""
     return (
-        f"{space}.gman_enqueue_many({_listed(given)})\n    FROM (\n"
+        f"gearbridge._enqueue_many({_listed(given)})\n    FROM (\n"
         f"        SELECT {payload} AS payload, {key} AS unique_key\n"
         f"        FROM {rows} AS {transition_of(trigger, events).lower()}{where}\n"
         "    ) AS job\n    HAVING pg_catalog.count(*) > 0"
@@ -81,14 +98,12 @@ def enqueueing(trigger: Trigger, around: Surroundings, events: tuple[Event, ...]
 
 def _options(trigger: Trigger) -> Iterator[str]:
     yield f"priority => {quote_text(trigger.priority, 'postgresql')}"
+    run_at = f"({trigger.run_at})" if trigger.run_at is not None else "NULL"
     if trigger.delay is not None:
-        yield f"run_at => pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => ({trigger.delay}))"
-    elif trigger.run_at is not None:
-        yield f"run_at => ({trigger.run_at})"
-    if trigger.max_attempts is not None:
-        yield f"max_attempts => {trigger.max_attempts}"
-    if trigger.keep_result:
-        yield "keep_result => true"
+        run_at = f"pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => ({trigger.delay}))"
+    yield f"run_at => {run_at}"
+    yield f"max_attempts => {'NULL' if trigger.max_attempts is None else trigger.max_attempts}"
+    yield f"keep_result => {'true' if trigger.keep_result else 'false'}"
 
 
 def _listed(arguments: Iterable[str]) -> str:

@@ -6,22 +6,25 @@ The one row of the inner SELECT has a LIMIT so that SQLite evaluates each expres
 
 from __future__ import annotations
 
+from json import dumps
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.stores.schema import WAITING, job
+from gearbridge.records import MAX_UNIQUE_KEY, PRIORITIES
+from gearbridge.stores.jobtable.schema import WAITING, job
 
-from .made import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark
+from .installed import Made, Part, Script, Surroundings, drop_statements, grouped, mark, read_mark
 from .names import quote_name, quote_text
-from .wish import PRIORITIES, Event, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gearbridge.connections import Run
+    from gearbridge.dbapi import Run
 
-#: A function of SQLite's takes 127 arguments, and an object's member is two.
-_MOST_COLUMNS = 63
+    from .spec import Event, Trigger
+
+#: An expression of SQLite's has at most 1,000 levels, and a column is three of them; old and new are twice as many.
+_MOST_COLUMNS = 150
 _NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
 _UP = "'+0.999 seconds'"  # to whole seconds, as everywhere; strftime cuts
 
@@ -38,7 +41,7 @@ def look(run: Run, trigger: Trigger) -> Surroundings:
     found = run("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1", (trigger.table,))
     if not found:
         raise ConfigurationError(f"there is no table {trigger.table}")
-    return Surroundings("sqlite", {str(row[0]): False for row in found})
+    return Surroundings("sqlite", {str(row[0]): "" for row in found})
 
 
 def installed(run: Run) -> list[Made]:
@@ -91,10 +94,15 @@ def _insert(trigger: Trigger, around: Surroundings, event: Event) -> str:
     wished = [f"{payload} AS payload"]
     unique_key, due = "''", "0"
     if trigger.unique_key is not None:
-        wished.append(f"coalesce(CAST(({trigger.unique_key}) AS TEXT), '') AS unique_key")
+        wished.append(f"({trigger.unique_key}) AS unique_key")
+        # Bytes are hex, as in JSON, with the backslash as it is kept.
         unique_key = (
-            "CASE WHEN length(CAST(wish.unique_key AS BLOB)) <= 255 THEN replace(wish.unique_key, '\\', '\\\\')"
-            " ELSE RAISE(ABORT, 'a unique key has at most 255 bytes') END"
+            "CASE WHEN length(CAST(wish.unique_key AS BLOB)) * (1 + (typeof(wish.unique_key) = 'blob'))"
+            f" + 2 * (typeof(wish.unique_key) = 'blob') > {MAX_UNIQUE_KEY}"
+            f" THEN RAISE(ABORT, 'a unique key has at most {MAX_UNIQUE_KEY} bytes')"
+            " WHEN typeof(wish.unique_key) = 'blob' THEN '\\\\x' || lower(hex(wish.unique_key))"
+            " WHEN instr(CAST(wish.unique_key AS BLOB), x'00') THEN RAISE(ABORT, 'a unique key has no NUL')"
+            " ELSE replace(coalesce(CAST(wish.unique_key AS TEXT), ''), '\\', '\\\\') END"
         )
     if trigger.delay is not None:
         wished.append(f"({trigger.delay}) AS delay")
@@ -130,19 +138,39 @@ def _due(given: str, seconds: str, complaint: str) -> str:
 
 
 def _row_payload(trigger: Trigger, around: Surroundings, event: Event) -> str:
+    """JSON from text: with trusted_schema off older releases of SQLite refuse its functions for JSON in triggers."""
     columns = trigger.columns or tuple(around.columns)
     if len(columns) > _MOST_COLUMNS:
         raise ConfigurationError(f"SQLite makes no JSON of {len(columns)} columns; name at most {_MOST_COLUMNS}")
 
     def json(row: str) -> str:
-        members = ",\n            ".join(_member(row, column) for column in columns)
-        return f"json_object(\n            {members}\n        )"
+        members = [f"{quote_text(_key(column), 'sqlite')} || {_json_value(row, column)}" for column in columns]
+        return "'{' || " + " || ',' ||\n            ".join(members) + " || '}'"
 
-    return trigger.row_json(event, json, "json_object")
+    def both(old: str, new: str) -> str:
+        return f"""'{{"old":' || {old} || ',"new":' || {new} || '}}'"""
+
+    text = trigger.row_json(event, json, both, "'null'")
+    for first in range(1, 32, 8):  # SQLite's parser has a stack of 100
+        escaped = "json"
+        for number in range(first, min(first + 8, 32)):  # there are none but in strings
+            escaped = f"replace({escaped}, char({number}), '\\u{number:04x}')"
+        text = f"(SELECT {escaped} FROM (SELECT {text} AS json))"
+    return text
 
 
-def _member(row: str, column: str) -> str:
-    """JSON has no bytes: they are written as PostgreSQL does it, in hex."""
+def _key(column: str) -> str:
+    return dumps(column, ensure_ascii=False) + ":"
+
+
+def _json_value(row: str, column: str) -> str:
+    """A column's value, but for control characters. JSON has no bytes: they are in hex, as PostgreSQL writes them."""
     value = f"{row}.{quote_name(column, 'sqlite')}"
-    shown = f"CASE typeof({value}) WHEN 'blob' THEN '\\x' || lower(hex({value})) ELSE {value} END"
-    return f"{quote_text(column, 'sqlite')}, {shown}"
+    return (
+        f"CASE typeof({value}) WHEN 'null' THEN 'null' WHEN 'integer' THEN CAST({value} AS TEXT)"
+        f""" WHEN 'text' THEN '"' || replace(replace({value}, '\\', '\\\\'), '"', '\\"') || '"'"""
+        f""" WHEN 'blob' THEN '"\\\\x' || lower(hex({value})) || '"'"""
+        f" ELSE CASE WHEN abs({value}) = 9e999 THEN 'null'"  # JSON has no infinity
+        f" WHEN CAST(CAST({value} AS TEXT) AS REAL) = {value} THEN CAST({value} AS TEXT)"
+        f" ELSE printf('%!.17g', {value}) END END"
+    )

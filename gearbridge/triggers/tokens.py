@@ -11,10 +11,11 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.extension.parser import postgresql_parser
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = auto()  # a keyword or a name without quotes
     NAME = auto()  # a name in quotes
@@ -107,8 +108,7 @@ def _quoted(text: str, start: int, quote: Quote) -> tuple[Token, int]:
 
 
 def _postgresql(text: str) -> list[Token]:
-    import pglast  # noqa: PLC0415  a tenth of a second that the other databases do not need
-
+    pglast = postgresql_parser()  # a tenth of a second that the other databases do not need
     try:
         scanned = pglast.parser.scan(text)
     except pglast.parser.ParseError as error:

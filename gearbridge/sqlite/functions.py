@@ -13,7 +13,7 @@ triggers, `gearbridge.triggers.create(db, Trigger("images", "insert", "resize"))
     gman_do(function, payload [, unique_key])            the result of a foreground job
     gman_do_background(function, payload [, unique_key]) the job's handle
     gman_status(handle)                                  JSON: known, running, numerator, denominator, percentage
-    gman_job(handle)                                     JSON: all that the job table knows of the job, NULL if nothing
+    gman_job(handle)                                     JSON: the job's row in the job table, NULL if there is none
     gman_ping()                                          time to the server and back, in seconds
     gman_last_error()                                    why the last of these functions to fail on this connection did
 
@@ -28,7 +28,7 @@ Rules of this file:
 5. Close the connection after use, as sqlite3 demands anyway: until then it and its functions keep each other alive.
 6. interrupt() and Ctrl-C end a wait within some 20 ms.
 7. For what `gearbridge.enqueue` put into this database's own job table (handles that begin with S:) gman_status and
-   gman_job read the table and no server is asked: such a job is running from the first progress that its worker tells.
+   gman_job read the table, not a server: such a job is running from the first progress that its worker reports.
 8. sqlite3 replaces every exception of a function by "user-defined function raised exception". So the reason goes to the
    log "gearbridge.sqlite", is kept for gman_last_error(), and `Functions.errors` gives the exception itself back.
 """
@@ -41,9 +41,10 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from .client.client import Client
-from .errors import ConfigurationError, GearbridgeError
-from .following import has_jobs, job_row, status_row
+from gearbridge.client.client import Client
+from gearbridge.errors import ConfigurationError, GearbridgeError
+
+from .job_status import has_jobs, job_row, status_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -206,7 +207,7 @@ class Functions:
 
 
 def describe(error: BaseException) -> str:
-    """Say in one line what an exception is."""
+    """Describe an exception in one line."""
     expected = isinstance(error, (GearbridgeError, ValueError, sqlite3.Error))
     return str(error) if expected else f"{type(error).__name__}: {error}"
 

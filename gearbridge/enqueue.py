@@ -15,13 +15,14 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .connections import runner
-from .traces import to_traceparent
+from gearbridge.dbapi import plain_row, plain_rows, runner
+from gearbridge.records import MAX_FUNCTION, MAX_UNIQUE_KEY, PRIORITIES
+from gearbridge.traceparent import to_traceparent
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .connections import Run
+    from gearbridge.dbapi import Run
 
 _CALLS = {
     "postgresql": (
@@ -42,7 +43,6 @@ _INSERT = (
     "ON CONFLICT (function, unique_key) WHERE state = 1 AND unique_key != '' DO NOTHING RETURNING handle"
 )
 _FIND = "SELECT handle FROM gearbridge_job WHERE function = ? AND unique_key = ? AND state = 1"
-_PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 
 
 def enqueue(
@@ -99,12 +99,13 @@ async def enqueue_async(
             )
         )
     statement, values = _call_postgresql(_wish(function, payload, **options), to_traceparent(traceparent).decode())
-    cursor = await connection.execute(statement.replace("?", "%s"), values)
-    return str((await cursor.fetchone())[0])
+    async with connection.cursor(**plain_rows("psycopg")) as cursor:
+        await cursor.execute(statement.replace("?", "%s"), values)
+        return str(plain_row(await cursor.fetchone())[0])
 
 
 class _Wish(NamedTuple):
-    """What gman_enqueue takes, in its order."""
+    """The arguments of gman_enqueue, in its order."""
 
     function: str
     payload: bytes
@@ -127,6 +128,8 @@ def _wish(
 ) -> _Wish:
     if run_at is not None and run_at.tzinfo is None:
         raise ValueError("run_at needs a time zone: datetime.now(timezone.utc), for example")
+    if "\0" in function or "\0" in (unique_key or ""):
+        raise ValueError("a function name and a unique key have no NUL")
     content = payload.encode() if isinstance(payload, str) else bytes(payload)
     return _Wish(function, content, unique_key, priority, run_at, max_attempts, keep_result)
 
@@ -136,32 +139,32 @@ def _call_postgresql(wish: _Wish, traceparent: str) -> tuple[str, tuple[object, 
 
 
 def _call_mysql(run: Run, wish: _Wish, traceparent: str) -> str:
+    values: tuple[object, ...] = wish
     if wish.run_at is not None:
-        # A DATETIME has no time zone: it is in that of the session.
-        local = run("SELECT FROM_UNIXTIME(?)", (math.ceil(wish.run_at.timestamp()),))[0][0]
-        wish = wish._replace(run_at=local)
+        # Seconds since 1970: a DATETIME would be in the session's time zone, where an hour may come twice.
+        values = (*wish[:4], f"@{max(1, math.ceil(wish.run_at.timestamp()))}", *wish[5:])
     if not traceparent:
-        return str(run(_CALLS["mysql"], wish)[0][0])
+        return str(run(_CALLS["mysql"], values)[0][0])
     ((former,),) = run("SELECT @gearbridge_traceparent")
     run("SET @gearbridge_traceparent = ?", (traceparent,))
     try:
-        return str(run(_CALLS["mysql"], wish)[0][0])
+        return str(run(_CALLS["mysql"], values)[0][0])
     finally:
         run("SET @gearbridge_traceparent = ?", (former,))
 
 
 def _insert(run: Run, wish: _Wish, traceparent: str) -> str:
-    """What gman_enqueue does, in a database without functions."""
+    """Insert as gman_enqueue does, in a database without functions."""
     _check(wish.function, wish.unique_key, wish.priority, wish.max_attempts)
     due = 0 if wish.run_at is None else math.ceil(wish.run_at.timestamp())
     names = (wish.function.replace("\\", "\\\\"), (wish.unique_key or "").replace("\\", "\\\\"))
     row = (
         f"S:{secrets.token_hex(8)}",
         *names,
-        _PRIORITIES[wish.priority],
+        PRIORITIES.index(wish.priority),
         wish.payload,
         max(0, due),
-        f"\\x00{traceparent}" if traceparent else "",  # as stores/names.py writes what traces.py keeps
+        f"\\x00{traceparent}" if traceparent else "",  # as stores/jobtable/names.py writes what traceparent.py keeps
         wish.max_attempts or 0,
         int(wish.keep_result),
         int(time.time()),
@@ -171,11 +174,11 @@ def _insert(run: Run, wish: _Wish, traceparent: str) -> str:
 
 
 def _check(function: str, unique_key: str | None, priority: str, max_attempts: int | None) -> None:
-    if not 1 <= len(function.encode()) <= 512:
-        raise ValueError("a function name has 1 to 512 bytes")
-    if unique_key is not None and len(unique_key.encode()) > 255:
-        raise ValueError("a unique key has at most 255 bytes")
-    if priority not in _PRIORITIES:
+    if not 1 <= len(function.encode()) <= MAX_FUNCTION:
+        raise ValueError(f"a function name has 1 to {MAX_FUNCTION} bytes")
+    if unique_key is not None and len(unique_key.encode()) > MAX_UNIQUE_KEY:
+        raise ValueError(f"a unique key has at most {MAX_UNIQUE_KEY} bytes")
+    if priority not in PRIORITIES:
         raise ValueError(f"no such priority: {priority}; it is high, normal or low")
     if max_attempts is not None and max_attempts < 0:
         raise ValueError("max_attempts cannot be negative")

@@ -1,4 +1,4 @@
-"""What an SQLite database's job table tells of one job: the twin of PostgreSQL's gman_job and gman_status.
+"""One job in an SQLite database's job table: the twin of PostgreSQL's gman_job and gman_status.
 
 It reads, and begins no transaction of its own. Handles of jobs that SQL enqueued begin with S:.
 """
@@ -39,7 +39,7 @@ _JOB = """
 
 
 def has_jobs(connection: sqlite3.Connection) -> bool:
-    """Whether the connection's database has a job table."""
+    """Return whether the connection's database has a job table."""
     return bool(connection.execute(_THERE).fetchall())
 
 
@@ -56,7 +56,7 @@ def job_row(connection: sqlite3.Connection, handle: str) -> dict[str, Any] | Non
 
 
 def status_row(connection: sqlite3.Connection, handle: str) -> dict[str, Any]:
-    """How far a job is, as gman_status() tells it: running from the first progress of an attempt until its end."""
+    """Return a job's status as gman_status() does: running from the first progress of an attempt until its end."""
     row = job_row(connection, handle)
     known = row is not None and row["state"] in ("ready", "scheduled")
     numerator, denominator = (row["numerator"] or 0, row["denominator"] or 0) if row and known else (0, 0)

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gearbridge.connections import runner
+from gearbridge.dbapi import runner
 from gearbridge.errors import ConfigurationError
 
 from . import mysql, postgresql, sqlite
-from .checking import check
-from .made import Made, Script, drop_statements
+from .installed import Made, Script, drop_statements
+from .validation import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gearbridge.connections import Run
+    from gearbridge.dbapi import Run
 
-    from .wish import Trigger
+    from .spec import Trigger
 
 _KINDS: dict[str, Any] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite}
 

@@ -1,4 +1,4 @@
-"""What can be said against a trigger before the database is asked: expressions, columns, what a database has not."""
+"""Checks of a trigger before the database is queried: expressions, columns, what a database does not have."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from gearbridge.errors import ConfigurationError
 
 from .expressions import check_expression
-from .wish import ROWS_OF
+from .spec import ROWS_OF
 
 if TYPE_CHECKING:
-    from .made import Surroundings
-    from .wish import Trigger
+    from .installed import Surroundings
+    from .spec import Trigger
 
 
 def check(trigger: Trigger, around: Surroundings) -> None:
-    """Raise ConfigurationError, which says what to do, for a trigger that cannot be made there."""
+    """Raise ConfigurationError, with a remedy, for a trigger that cannot be made there."""
     if around.database != "postgresql":
         _check_for_all(trigger, around.database)
     for column in (*trigger.columns, *(column for event in trigger.events for column in event.columns)):

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.records import MAX_FUNCTION, PRIORITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 EVENTS = ("insert", "update", "delete")
-PRIORITIES = ("high", "normal", "low")
 ROWS = ("new", "old", "both")
 EACH = ("row", "statement")
 
@@ -23,7 +23,7 @@ ROWS_OF = {"insert": frozenset({"NEW"}), "update": frozenset({"NEW", "OLD"}), "d
 
 
 class Event(NamedTuple):
-    """What happens to the table: insert, update or delete; an update, if columns are named, of one of these."""
+    """An event of the table: insert, update or delete; an update, if columns are named, of one of these."""
 
     kind: str
     columns: tuple[str, ...] = ()
@@ -89,14 +89,14 @@ class Trigger:
                 raise ConfigurationError(f"no such {what}: {given}; it is {', '.join(possible)}")
         if not self.events or len({event.kind for event in self.events}) < len(self.events):
             raise ConfigurationError("a trigger needs one or more of the events insert, update and delete, each once")
-        if not 1 <= len(self.function.encode(errors="surrogateescape")) <= 512:
-            raise ConfigurationError("a function name has 1 to 512 bytes")
+        if not 1 <= len(self.function.encode(errors="surrogateescape")) <= MAX_FUNCTION:
+            raise ConfigurationError(f"a function name has 1 to {MAX_FUNCTION} bytes")
         if self.max_attempts is not None and self.max_attempts < 0:
             raise ConfigurationError("max_attempts cannot be negative")
 
     @property
     def expressions(self) -> dict[str, str]:
-        """The expressions that it has, by what they say."""
+        """Return the expressions that it has, by their names."""
         said = {
             "payload": self.payload,
             "condition": self.when,
@@ -106,16 +106,21 @@ class Trigger:
         }
         return {what: text for what, text in said.items() if text is not None}
 
-    def row_json(self, event: Event, json: Callable[[str], str], make_object: str) -> str:
-        """The payload that is made of rows, for one event; `json` makes that of NEW or OLD, `make_object` an object."""
+    def row_json(
+        self, event: Event, json: Callable[[str], str], both: Callable[[str, str], str], nothing: str = "NULL"
+    ) -> str:
+        """The payload that is made of rows, for one event.
+
+        `json` makes that of NEW or OLD, `both` an object of old and new, of which one may be `nothing`.
+        """
         there = ROWS_OF[event.kind]
         if self.row == "both":
-            old, new = (json(row) if row in there else "NULL" for row in ("OLD", "NEW"))
-            return f"{make_object}('old', {old}, 'new', {new})"
+            old, new = (json(row) if row in there else nothing for row in ("OLD", "NEW"))
+            return both(old, new)
         return json(self.row.upper() if self.row.upper() in there else min(there))
 
     def parts(self) -> Iterator[tuple[str, Event]]:
-        """Where a trigger can have one event only: the triggers that it is made of, by name."""
+        """Return the triggers that it is made of, by name, where a trigger can have one event only."""
         for event in self.events:
             yield self.name if len(self.events) == 1 else f"{self.name}_{event.kind}", event
 
