@@ -3,6 +3,8 @@
 `gearbridge.sqlite` is imported by itself. Importing this package loads the standard library only.
 """
 
+from gearbridge.enqueue import enqueue, enqueue_async
+
 from .client.aio_client import AsyncClient
 from .client.aio_job import AsyncJob
 from .client.aio_worker import AsyncWorker
@@ -10,7 +12,6 @@ from .client.client import Client, JobStatus
 from .client.job import Job
 from .client.tls import Tls
 from .client.worker import Worker
-from .enqueueing import enqueue, enqueue_async
 from .errors import (
     ConfigurationError,
     ConnectionLost,

@@ -39,7 +39,7 @@ def submit(
         while open_lanes:
             for lane in lanes.readable():
                 answered = _acknowledged(lane)
-                if not answered:  # TLS had something to say
+                if not answered:  # a message of TLS itself
                     continue
                 _settle(lane, answered, latencies)
                 if lane.packets:

@@ -31,7 +31,7 @@ def round_trips(
         prepare(customers, commands.SUBMIT_JOB, function, jobs, size)
         for lane in staff:
             start_worker(lane, function)
-        waiting: list[tuple[float, int]] = []  # the workers' part, which nobody asked for
+        waiting: list[tuple[float, int]] = []  # the workers' part, which was not requested
         latencies: list[tuple[float, int]] = []
         begun: dict[bytes, float] = {}
         begin = time.perf_counter()

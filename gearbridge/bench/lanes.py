@@ -30,7 +30,7 @@ STALL = 60.0
 
 
 class Phase(NamedTuple):
-    """What one phase measured: jobs, seconds, and latencies in seconds from a request to its answer."""
+    """The measurements of one phase: jobs, seconds, and latencies in seconds from a request to its answer."""
 
     jobs: int
     seconds: float
@@ -67,7 +67,7 @@ class Lane:
             self.send(packets)
 
     def receive(self) -> list[Packet]:
-        """What has come. Raises ConnectionLost at the end."""
+        """Return what arrived. Raises ConnectionLost at the end."""
         data = self.connection.receive_waiting()
         if data is None:
             return []
@@ -76,7 +76,7 @@ class Lane:
         return self.feed(data)
 
     def wait(self) -> list[Packet]:
-        """What comes next. Raises ConnectionLost, ReplyTimeout."""
+        """Return what arrives next. Raises ConnectionLost, ReplyTimeout."""
         return self.feed(self.connection.receive(time.monotonic() + STALL))
 
 
@@ -119,7 +119,7 @@ class Lanes:
 
 
 def unexpected(command: int, args: Sequence[bytes]) -> GearbridgeError:
-    """What to raise for a packet that has no place in the load: ServerError for an ERROR."""
+    """Return the exception for a packet that has no place in the load: ServerError for an ERROR."""
     if command == commands.ERROR:
         return ServerError(args[0].decode(), args[1].decode())
     return GearbridgeError(f"{commands.name_of(command)} was not expected here")

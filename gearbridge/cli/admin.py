@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from gearbridge.cli.options import servers_option, tls_options
-from gearbridge.cli.printing import print_table, say
 from gearbridge.client.client import Client
 from gearbridge.errors import ConnectionLost, ProtocolError, ReplyTimeout, ServerError, ServersUnreachable
+
+from .output import print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gearbridge.client.tls import Tls
+
+
+#: What ends a word of the text protocol, or a line. A tabulator is part of a word.
+_SPACES = frozenset(" \r\n\0")
 
 
 class _Line(NamedTuple):
@@ -75,7 +80,7 @@ _LINES = {
 
 @click.group("admin")
 def command() -> None:
-    """Ask Gearman servers how they are, and tell them what to do.
+    """Query and control Gearman servers.
 
     Every command goes to each of --servers.
 
@@ -104,8 +109,8 @@ def _subcommand(name: str, line: _Line) -> click.Command:
         words = [line.words] if line.words else []
         for value in arguments.values():
             words += [value] if isinstance(value, str) else value
-        if any(not word or min(word) <= " " for word in words[bool(line.words) :]):
-            raise click.UsageError("a word of the text protocol is not empty and has no spaces")
+        if any(not word or not _SPACES.isdisjoint(word) for word in words[bool(line.words) :]):
+            raise click.UsageError("a word of the text protocol is not empty and has no spaces or line ends")
         _run(servers, tls, " ".join(words), line.columns, raw)
 
     made = click.command(name, help=line.help)(run)
@@ -138,7 +143,7 @@ def _run(servers: Sequence[str], tls: Tls | None, line: str, columns: tuple[str,
             say(f"gearbridge: {server} refused: {error}", err=True)
             status = max(status, 1)
         except (ServersUnreachable, ConnectionLost, ReplyTimeout, ProtocolError) as error:
-            click.echo(f"gearbridge: {error}", err=True)
+            say(f"gearbridge: {error}", err=True)
             status = 3
         else:
             if raw:
@@ -159,5 +164,5 @@ def _rows(answer: Iterable[str], columns: tuple[str, ...]) -> Iterable[tuple[str
             connection, functions = line.rsplit(" :", 1) if " :" in line else (line, "")
             cells = [*connection.split(" ", 2), " ".join(functions.split()) or "-"]
         else:
-            cells = line.split("\t")
+            cells = line.rsplit("\t", len(columns) - 1)  # a name may have tabulators
         yield tuple(cells + [""] * (len(columns) - len(cells)))

@@ -9,15 +9,17 @@ import click
 
 from gearbridge.bridge.config import FOLLOW_WINDOW, HAND_OVER_WINDOW, BridgeConfig
 from gearbridge.bridge.daemon import run
-from gearbridge.cli.beside import beside_bridge
 from gearbridge.cli.http import http_config, http_options
-from gearbridge.cli.keeping import keep_options
 from gearbridge.cli.log_options import log_options
 from gearbridge.cli.options import servers_option, tls_options
-from gearbridge.cli.running import announce, pid_file_at, pid_file_option
 from gearbridge.errors import ConfigurationError
-from gearbridge.server import logs
+from gearbridge.process import logs
+from gearbridge.process.signals import Signals
 from gearbridge.wire.parser import MAX_PACKET
+
+from .companions import bridge_companions
+from .process_options import announce, file_mode_option, pid_file_at, pid_file_option
+from .retention_options import keep_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +56,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     "--window",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Jobs of one function in hand at a time. [default: {HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
+    help=f"Claimed jobs of one function at a time. [default: {HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
 )
 @keep_options
 @click.option(
@@ -67,6 +69,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
 @pid_file_option
 @click.option("--log-file", "-l", metavar="FILE", default="stderr", help="Where to log: a path, 'stderr' or 'none'.")
 @log_options
+@file_mode_option
 @http_options
 def command(
     pid_file: Path | None, log_file: str, verbose: str, log_format: str, window: int | None, **options: Any
@@ -80,8 +83,8 @@ def command(
     The job server, the database and the bridge may be restarted or killed at any time. Several bridges may run for one
     database: one works, and another goes on within a second or two when it ends.
 
-    SIGTERM or Ctrl-C: settle what is acknowledged, then leave; the rest stays in the table. SIGUSR1: end when the jobs
-    in hand have ended. SIGHUP: open the log file anew, and read the certificates.
+    SIGTERM or Ctrl-C: settle what is acknowledged, then leave; the rest stays in the table. SIGUSR1: end when the
+    claimed jobs have ended. SIGHUP: open the log file anew, and read the certificates.
 
     \b
     Examples:
@@ -103,5 +106,6 @@ def command(
         logs.start(verbose.upper(), log_file, form=log_format)
     except OSError as error:
         raise ConfigurationError(f"the log file {log_file} cannot be opened: {error.strerror}") from error
-    with pid_file_at(pid_file):
-        run(BridgeConfig(window=window or 0, **options), say, beside_bridge(http, say))
+    signals = Signals()
+    with signals.heeded(), pid_file_at(pid_file):
+        run(BridgeConfig(window=window or 0, **options), say, bridge_companions(http, say), signals)

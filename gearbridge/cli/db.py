@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import click
 
 from gearbridge.cli.db_move import export_command, import_command
 from gearbridge.cli.db_script import command as script_command
 from gearbridge.cli.options import database_option
-from gearbridge.extension import install as extension
+
+from .output import say
 
 _database = database_option(
     "The database, as postgresql://USER:PASSWORD@HOST:PORT/NAME (or any connection string of libpq). "
@@ -17,8 +20,13 @@ _database = database_option(
 )
 
 
+def _extension() -> Any:
+    # Imported when asked for: it loads SQLAlchemy and drivers, and moving jobs, or a line of help, needs none of them.
+    return import_module("gearbridge.extension.install")
+
+
 def _report(line: str) -> None:
-    click.echo(line)
+    say(line)
 
 
 @click.group("db")
@@ -42,15 +50,15 @@ def install(database: str, direct: bool) -> None:
     """Put the extensions' files into place and create the extensions, or update them.
 
     The files go into the server's directory of extensions, which must be on this machine for that, and writable (as
-    root, where PostgreSQL came with the system). Where it is not, this tells how to do it by hand.
+    root, where PostgreSQL came with the system). Where it is not, the steps by hand are printed.
 
     \b
     Example:
       sudo gearbridge db install --database postgresql://postgres:PASSWORD@localhost/shop
     """
-    extension.install(database, _report, direct=direct)
+    _extension().install(database, _report, direct=direct)
     if direct:
-        click.echo("Try it: SELECT gman_servers_set('127.0.0.1:4730'); SELECT gman_ping();")
+        say("Try it: SELECT gman_servers_set('127.0.0.1:4730'); SELECT gman_ping();")
 
 
 @command.command()
@@ -64,21 +72,21 @@ def upgrade(database: str) -> None:
     Example:
       sudo gearbridge db upgrade --database postgresql://postgres:PASSWORD@localhost/shop
     """
-    extension.upgrade(database, _report)
+    _extension().upgrade(database, _report)
 
 
 @command.command()
 @_database
 def check(database: str) -> None:
-    """Say of each thing that must be there whether it is; the exit status is 1 where one is not.
+    """Check each part of an installation; the exit status is 1 where one is missing.
 
     \b
     Example:
       gearbridge db check --database postgresql:///shop
     """
-    findings = extension.check(database)
+    findings = _extension().check(database)
     for finding in findings:
-        click.echo(f"OK   {finding.text}" if finding.good else f"NO   {finding.text}; {finding.remedy}")
+        say(f"OK   {finding.text}" if finding.good else f"NO   {finding.text}; {finding.remedy}")
     sys.exit(0 if all(finding.good for finding in findings) else 1)
 
 
@@ -92,4 +100,4 @@ def uninstall(database: str) -> None:
     Example:
       gearbridge db uninstall --yes --database postgresql:///shop
     """
-    extension.uninstall(database, _report)
+    _extension().uninstall(database, _report)

@@ -17,7 +17,11 @@ from gearbridge.moving.gearmand import FORMS as QUEUES
 from gearbridge.moving.gearmand import jobs_from
 from gearbridge.moving.lines import job_of, line_of
 from gearbridge.moving.transfer import export_jobs, import_jobs, open_store
-from gearbridge.stores.registry import FORMS, shown
+from gearbridge.private_files import mode_of, private
+from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.registry import FORMS
+
+from .output import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +57,7 @@ def export_command(store: str, file: str) -> None:
     """
     with open_store(store, existing=True) as opened, _output(file) as output:
         count = export_jobs(opened, lambda job: output.write(line_of(job)), _Progress("exported").show)
-    click.echo(f"exported {_jobs(count)} from {shown(store)}", err=True)
+    say(f"exported {_jobs(count)} from {redacted(store)}", err=True)
 
 
 @click.command("import")
@@ -97,7 +101,7 @@ def import_command(store: str, queue: str | None, functions: tuple[bytes, ...], 
         opened = stack.enter_context(open_store(store))
         done = import_jobs(opened, jobs, _Progress("imported").show)
     left_out = f"; {_jobs(done.present)} left out, whose handles are there already" if done.present else ""
-    click.echo(f"imported {_jobs(done.new)} into {shown(store)}{left_out}", err=True)
+    say(f"imported {_jobs(done.new)} into {redacted(store)}{left_out}", err=True)
 
 
 class _Progress:
@@ -111,7 +115,7 @@ class _Progress:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _REPORT_EVERY
-            click.echo(f"{self._word} {_jobs(count)} so far", err=True)
+            say(f"{self._word} {_jobs(count)} so far", err=True)
 
 
 def _jobs(count: int) -> str:
@@ -150,7 +154,8 @@ def _output(file: str) -> Iterator[IO[bytes]]:
         return
     unfinished = f"{file}.part"
     try:
-        with open(unfinished, "wb") as output:
+        with open(unfinished, "wb", opener=private) as output:
+            os.fchmod(output.fileno(), mode_of(file))
             yield output
             output.flush()
             os.fsync(output.fileno())

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
-
-from gearbridge.extension import script
-
-_MADE = {
-    "plain": script.plain_script,
-    "managed": script.managed_script,
-    "mysql": script.mysql_script,
-    "sqlite": script.sqlite_script,
-    "innodb-memcached": script.innodb_memcached_script,
-}
 
 
 @click.command("script")
@@ -37,4 +29,12 @@ def command(kind: str | None) -> None:
       gearbridge db script --managed > gearbridge.sql
       gearbridge db script --mysql > gearbridge.sql
     """
-    click.echo(_MADE[kind or "plain"](), nl=False)
+    script = import_module("gearbridge.extension.script")  # when asked for: it loads SQLAlchemy and its dialects
+    made = {
+        "plain": script.plain_script,
+        "managed": script.managed_script,
+        "mysql": script.mysql_script,
+        "sqlite": script.sqlite_script,
+        "innodb-memcached": script.innodb_memcached_script,
+    }
+    click.echo(made[kind or "plain"](), nl=False)

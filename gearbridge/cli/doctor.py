@@ -12,6 +12,8 @@ import click
 from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.doctor.servers import check_server
 
+from .output import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     metavar="URL",
     envvar="GEARBRIDGE_DATABASE",
     show_envvar=True,
-    help="A database to look at as well, as for --store of the server: PostgreSQL, MySQL, MariaDB or SQLite.",
+    help="A store to look at as well, as for --store of the server: "
+    "PostgreSQL, MySQL, MariaDB, SQLite, Redis or memcached.",
 )
 @click.option(
     "--function",
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 def command(
     servers: tuple[str, ...], database: str | None, functions: tuple[str, ...], as_json: bool, tls: Tls | None
 ) -> None:
-    """Look at each thing that must work: a line that says OK, or NO, why not and what to do. Nothing is changed.
+    """Check each thing that must work: a line with OK, or with NO, the reason and the remedy. Nothing is changed.
 
     \b
     Exit status:
@@ -62,7 +65,7 @@ def command(
         if as_json:
             click.echo(json.dumps(finding._asdict()))
         else:
-            click.echo(_line(finding).encode("utf-8", "surrogateescape"))
+            say(_line(finding))
     sys.exit(1 if bad else 0)
 
 
@@ -72,6 +75,14 @@ def _check_database(url: str, functions: tuple[str, ...]) -> Iterator[Finding]:
         from gearbridge.doctor.postgresql import check_postgresql  # noqa: PLC0415
 
         return check_postgresql(url, functions)
+    if url.startswith(("redis:", "rediss:")):
+        from gearbridge.doctor.redis import check_redis  # noqa: PLC0415
+
+        return check_redis(url)
+    if url.startswith("memcached:"):
+        from gearbridge.doctor.memcached import check_memcached  # noqa: PLC0415
+
+        return check_memcached(url)
     from gearbridge.doctor.tables import check_table  # noqa: PLC0415
 
     return check_table(url, functions)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gearbridge.server.logs import FORMATS, LEVELS
+from gearbridge.process.logs import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,11 @@ import sys
 
 import click
 
+from gearbridge.cli.command_line import hide_secrets
 from gearbridge.errors import ConnectionLost, GearbridgeError, ReplyTimeout, ServersUnreachable
 from gearbridge.version import __version__
+
+from .output import say
 
 #: Subcommands in the order --help shows them; each is the object `command` of the module of the same name.
 SUBCOMMANDS = (
@@ -68,10 +71,11 @@ def main() -> None:
 
     Under the name gearmand, which a symbolic link may give it, the command is the server with gearmand's options.
     """
+    hide_secrets()
     if os.path.basename(sys.argv[0]) == "gearmand":
         sys.exit(importlib.import_module("gearbridge.cli.gearmand.program").main(sys.argv[1:]))
     try:
         cli()
     except GearbridgeError as error:
-        print(f"gearbridge: {error}", file=sys.stderr)
+        say(f"gearbridge: {error}", err=True)
         sys.exit(3 if isinstance(error, UNREACHABLE) else 1)

@@ -60,7 +60,7 @@ def _read_servers(ctx: click.Context, param: click.Parameter, value: str) -> tup
         raise click.BadParameter(str(error), ctx, param) from error
 
 
-#: The files of TLS: their part of the option's name, the variable of the gearman tool that is heard too, help.
+#: The files of TLS: their part of the option's name, the variable of the gearman tool that is read too, help.
 _TLS_FILES = (
     ("ca-file", "GEARMAND_CA_CERTIFICATE", "The authorities whose servers are trusted. [default: the system's]"),
     ("certificate", "GEARMAN_CLIENT_PEM", "Our own certificate, for servers that ask for one."),

@@ -13,14 +13,15 @@ from gearbridge.server.launch import ProcessOptions, launch
 from gearbridge.server.tls import CLIENT_CERTIFICATES
 from gearbridge.stores.registry import FORMS
 
-from .beside import beside
+from .companions import server_companions
 from .gearmand.mapping import check, plan
 from .gearmand.options import FLAG, NUMBER, OPTIONS, WITHOUT_MEANING
 from .gearmand.program import read_config_file
 from .http import http_config, http_options
-from .keeping import keep_options
 from .log_options import log_options
-from .running import announce
+from .process_options import announce, file_mode_option
+from .retention_options import keep_options
+from .sizes import SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,18 @@ _DEFAULTS = ServerConfig()
 _log = logging.getLogger(__name__)
 
 #: gearmand's options that this command has under the same name anyway, or in another way.
-_OWN = ("listen", "port", "job-retries", "worker-wakeup", "exceptions", "job-handle-prefix", "verbose")
+_OWN = (
+    "listen",
+    "port",
+    "job-retries",
+    "worker-wakeup",
+    "exceptions",
+    "job-handle-prefix",
+    "verbose",
+    "max-packet",
+    "memory",
+    "stop-patience",
+)
 #: Of the others --help shows these groups, without those that choose among what is not here.
 _SHOWN = ("General options", "Gear")
 _QUIET = {*WITHOUT_MEANING, "queue-type", "protocol"}
@@ -76,9 +88,25 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.store_patience,
-    help="How long a background submit waits for a store that cannot be reached, before it is refused.",
+    help="How long a background submit waits for its commit, whatever the store does, before it is refused; "
+    "and a question about a job that only the job table can answer.",
+)
+@click.option(
+    "--require-synchronous",
+    is_flag=True,
+    help="Acknowledge background jobs only while PostgreSQL waits for a synchronous standby at each commit. While it "
+    "waits for none, behind a promotion say, they wait for --store-patience and are then refused.",
 )
 @keep_options
+@click.option(
+    "--unsettled",
+    type=click.IntRange(0),
+    metavar="JOBS",
+    default=_DEFAULTS.unsettled,
+    help="How many jobs that workers finished may be unwritten, those that run included, and for 0.2 seconds at most, "
+    "before workers wait for the store: a crash repeats no more, or one for each worker if there are more workers. "
+    "0: each worker gets its next job when its last one's end is durable.",
+)
 @click.option(
     "--window",
     type=click.IntRange(0),
@@ -92,7 +120,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(0),
     metavar="BYTES",
     default=_DEFAULTS.window_bytes,
-    help="The same for the size of their payloads.",
+    help="The same for the size of their payloads; at most a quarter of --memory.",
 )
 @click.option(
     "--node",
@@ -106,9 +134,9 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(1),
     metavar="SECONDS",
     default=_DEFAULTS.lease,
-    help="After how long others take over what a node has in hand that is not heard of any more.",
+    help="Seconds without a heartbeat after which other nodes take over a node's claimed jobs.",
 )
-@click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles.")
+@click.option("--job-handle-prefix", metavar="TEXT", default="", help="Replaces 'H:NODE' in handles; 31 bytes at most.")
 @click.option(
     "--job-retries",
     "-j",
@@ -138,19 +166,29 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "and networks alone, such as 127.0.0.1,10.0.0.0/8; 'none' is from nowhere. [default: from everywhere]",
 )
 @click.option(
+    "--memory",
+    type=SIZE,
+    metavar="BYTES",
+    default=_DEFAULTS.memory,
+    envvar="GEARBRIDGE_MEMORY",
+    help="How much memory the server may take, such as 512M; 0 is three quarters of what the machine or container has. "
+    "Half of it, at most 384M, is for what connections have begun to send and have not read. Over it the largest "
+    "connection is dropped, background jobs that would stay in memory are refused, and none are claimed.",
+)
+@click.option(
     "--max-packet",
     type=click.IntRange(1024, 2**32 - 1),
     metavar="BYTES",
     default=_DEFAULTS.max_packet,
-    help="Largest packet taken.",
+    help="Largest packet taken. A larger submit is refused, and a larger result makes its job fail.",
 )
 @click.option(
     "--max-outbox",
     type=click.IntRange(0),
     metavar="BYTES",
     default=_DEFAULTS.max_outbox,
-    help="How much may wait for a connection that does not read: it is read from no more, and over this it is closed. "
-    "0 is twice --max-packet.",
+    help="How much may wait for a connection before it is read from no more; 0 is twice --max-packet. Workers that "
+    "stream to it are held back sooner, at 1 MiB.",
 )
 @click.option(
     "--max-connections",
@@ -164,7 +202,8 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.packet_timeout,
-    help="How long a packet that has begun may stand still before its connection is closed; 0 is never.",
+    help="How long a packet that has begun may stand still before its connection is closed; for a quarter of it a "
+    "connection may read nothing while much waits for it. 0 is never.",
 )
 @click.option(
     "--idle-timeout",
@@ -174,7 +213,16 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="After how long a connection is closed that says nothing; 0 is never. Sleeping workers, workers with a job "
     "and clients that wait for one stay.",
 )
+@click.option(
+    "--stop-patience",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=_DEFAULTS.stop_patience,
+    help="How long a graceful stop (SIGUSR1) lets clients go on submitting. Then submits are refused, no more jobs are "
+    "started, and it ends with the last job that runs.",
+)
 @log_options
+@file_mode_option
 @http_options
 @gearmand_options
 @click.option(
@@ -192,7 +240,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.pass_context
 def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any) -> None:
-    """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the jobs in hand end first.
+    """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the running jobs end first.
 
     Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are taken as well,
     those of its queues included (-q libsqlite3 --libsqlite3-db FILE); SIGHUP opens the log file anew, and reads the
@@ -215,12 +263,12 @@ def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any
     told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper(), log_format=log_format))
     if values.get("check-args"):
         return
-    companions = beside(http, told.config.listen, told.http_port, say)
+    companions = server_companions(http, told.config.listen, told.http_port, say)
     launch(told.config, told.process, say, (*notes, *told.notes), companions)
 
 
 def _gearmand_values(ctx: click.Context, options: dict[str, Any]) -> tuple[Values, list[str]]:
-    """Take gearmand's own options out of `options`, and add what its configuration file says of those not given."""
+    """Take gearmand's own options out of `options`, and add those of its configuration file that are not given."""
     values: dict[str, Any] = {option.name: options.pop(_parameter(option.name)) for option in _TAKEN}
     values = {name: value for name, value in values.items() if value is not None and value is not False}
     if "config-file" not in values:

@@ -12,6 +12,8 @@ import click
 from gearbridge.cli.options import as_name, servers_option, tls_options
 from gearbridge.client.client import Client
 
+from .output import say
+
 if TYPE_CHECKING:
     from gearbridge.client.client import JobStatus
     from gearbridge.client.tls import Tls
@@ -95,4 +97,4 @@ def _print(handle: bytes, status: JobStatus, as_json: bool) -> None:
         state += f", {status.percentage:.0f} % ({status.numerator}/{status.denominator})"
     if status.waiting_clients:
         state += f", {status.waiting_clients} waiting for it"
-    click.echo(f"{name}: {state}")
+    say(f"{name}: {state}")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gearbridge.cli.options import STATUSES, as_bytes, as_name, seconds_option, servers_option, tls_options
-from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.client import Client
 from gearbridge.errors import JobError
 from gearbridge.records import Priority
-from gearbridge.traces import to_traceparent
+from gearbridge.traceparent import to_traceparent
+
+from .output import Payloads, is_terminal, say
+from .process_options import detach, pid_file_at, pid_file_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +48,7 @@ def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | N
     except ValueError as error:
         if value:
             raise click.BadParameter(str(error), ctx, param) from error
-        click.echo(f"gearbridge: the job has no trace: in the environment {error}", err=True)
+        say(f"gearbridge: the job has no trace: in the environment {error}", err=True)
         return None
     return value or os.environ.get("TRACEPARENT")
 
@@ -160,7 +162,7 @@ def command(
                 handle = client.do_background(
                     name, payload, unique_key, priority=urgency, run_at=run_at, traceparent=traceparent
                 )
-                click.echo(handle)
+                say(handle)
                 continue
             printer = _Printer(name + b": " if prefix else b"")
             try:
@@ -177,9 +179,10 @@ def command(
                     traceparent=traceparent,
                 )
                 printer.write(result)
+                printer.end()
             except JobError as error:
                 printer.clear()
-                click.echo(f"gearbridge: {error}", err=True)
+                say(f"gearbridge: {error}", err=True)
                 all_done = False
             finally:
                 printer.clear()
@@ -187,7 +190,7 @@ def command(
 
 
 def _tell_handle(handle: str) -> None:
-    click.echo(f"gearbridge: job {handle}", err=True)
+    say(f"gearbridge: job {handle}", err=True)
 
 
 def _read_words(functions: tuple[bytes, ...], words: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
@@ -217,14 +220,17 @@ class _Printer:
 
     def __init__(self, prefix: bytes) -> None:
         self._prefix = prefix
+        self._printed = Payloads()
         self._shown = False
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_terminal(err=True)
 
     def write(self, octets: bytes) -> None:
         self.clear()
         if octets:
-            sys.stdout.buffer.write(self._prefix + octets)
-            sys.stdout.buffer.flush()
+            self._printed.write(self._prefix + octets)
+
+    def end(self) -> None:
+        self._printed.end()
 
     def show_progress(self, numerator: int, denominator: int) -> None:
         if self._terminal:
@@ -235,7 +241,7 @@ class _Printer:
 
     def warn(self, warning: bytes) -> None:
         self.clear()
-        click.echo(f"gearbridge: warning: {warning.decode('utf-8', 'backslashreplace')}", err=True)
+        say(f"gearbridge: warning: {warning.decode('utf-8', 'backslashreplace')}", err=True)
 
     def clear(self) -> None:
         if self._shown:

@@ -15,6 +15,8 @@ from gearbridge.top.figures import SORTS, Answers, Reading, read
 from gearbridge.top.screen import lines, table
 from gearbridge.top.terminal import Terminal
 
+from .output import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,9 +46,9 @@ def command(servers: tuple[str, ...], interval: float, sort: str, once: bool) ->
     if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
         reading = _look(clients, None)
         for line in table(reading, sort):
-            click.echo(line.encode("utf-8", "surrogateescape"))
+            say(line)
         for server, why in reading.trouble.items():
-            click.echo(f"gearbridge: {server}: {why}", err=True)
+            say(f"gearbridge: {server}: {why}", err=True)
         sys.exit(3 if reading.trouble else 0)
     with Terminal() as terminal:
         _watch(terminal, clients, interval, sort)

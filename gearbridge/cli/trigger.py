@@ -8,13 +8,15 @@ from typing import Any
 import click
 
 from gearbridge.cli.options import database_option
-from gearbridge.cli.printing import print_table
 from gearbridge.errors import ConfigurationError
+from gearbridge.records import PRIORITIES
 from gearbridge.triggers import Trigger, drop, installed, plan, plan_drop
 from gearbridge.triggers import create as create_trigger
 from gearbridge.triggers.database import FORMS, opened
 from gearbridge.triggers.migration import as_text, migration
-from gearbridge.triggers.wish import EACH, PRIORITIES, ROWS
+from gearbridge.triggers.spec import EACH, ROWS
+
+from .output import print_table, say
 
 _database = database_option(f"The database: {FORMS}.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the statements and run none.")
@@ -82,16 +84,16 @@ def create(database: str, replace: bool, output: Path | None, dry_run: bool, **w
     trigger = Trigger(**wished)
     with opened(database) as connection:
         if output is None and not dry_run:
-            click.echo(as_text(create_trigger(connection, trigger, replace=replace)), nl=False)
+            say(as_text(create_trigger(connection, trigger, replace=replace)), nl=False)
             return
         script = plan(connection, trigger, replace=replace)
     if output is None:
-        click.echo(as_text(script.create), nl=False)
+        say(as_text(script.create), nl=False)
         return
     for path, text in migration(script, output).items():
         if not dry_run:
             _write(path, text)
-        click.echo(text if dry_run else path)
+        say(text if dry_run else str(path))
 
 
 def _write(path: Path, text: str) -> None:
@@ -148,4 +150,4 @@ def drop_command(database: str, name: str | None, table: str | None, dry_run: bo
         if table is None and len(tables) > 1:
             raise ConfigurationError(f"several tables have a trigger {name}; say which with --table")
         statements = (plan_drop if dry_run else drop)(connection, found)
-    click.echo(as_text(statements), nl=False)
+    say(as_text(statements), nl=False)

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gearbridge.cli.options import as_name, seconds_option, servers_option, tls_options
-from gearbridge.cli.running import detach, pid_file_at, pid_file_option
 from gearbridge.client.worker import Worker
 from gearbridge.errors import JobFailed
+from gearbridge.process.logs import Lines
+
+from .output import Payloads, say
+from .process_options import detach, pid_file_at, pid_file_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +83,7 @@ def command(
     status other than 0 makes the job fail, and what it wrote goes ahead of that as data. Without COMMAND each payload
     is printed on a line.
 
-    SIGTERM or Ctrl-C: finish the job in hand, then leave. A second time: leave at once, and the server gives the job to
+    SIGTERM or Ctrl-C: finish the running job, then leave. A second time: leave at once, and the server gives the job to
     another worker.
 
     \b
@@ -96,7 +99,9 @@ def command(
         raise click.UsageError("there is no COMMAND behind --")
     if argv and shutil.which(argv[0]) is None:
         raise click.UsageError(f"there is no command {argv[0]!r}")
-    logging.basicConfig(format="gearbridge: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    log = logging.StreamHandler()
+    log.setFormatter(Lines("gearbridge: %(message)s"))
+    logging.basicConfig(handlers=[log], level=logging.INFO if verbose else logging.WARNING)
     try:
         worker = Worker(servers, client_id=client_id, tls=tls)
     except ValueError as error:
@@ -104,7 +109,7 @@ def command(
     for function in functions:
         worker.register(function, _Runner(argv, lines) if argv else _print, timeout)
     names = ", ".join(os.fsdecode(function) for function in functions)
-    click.echo(f"gearbridge: working for {names} on {', '.join(worker.servers)}", err=True)
+    say(f"gearbridge: working for {names} on {', '.join(worker.servers)}", err=True)
     if daemon:
         detach()
     _stop_on_signals(worker)
@@ -161,10 +166,12 @@ def _environment(job: Job) -> dict[str, str]:
 
 def _print(job: Job) -> None:
     try:
-        sys.stdout.buffer.write(job.payload + b"\n")
-        sys.stdout.buffer.flush()
+        printed = Payloads()
+        printed.write(job.payload)
+        printed.end()
+        printed.write(b"\n")
     except BrokenPipeError:
-        # Nobody reads any more: leave without an answer, and the job goes to another worker.
+        # Standard output is closed: leave without an answer, and the job goes to another worker.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  or Python complains at exit
         sys.exit(1)
 
@@ -174,7 +181,7 @@ def _stop_on_signals(worker: Worker) -> None:
         for other in (signal.SIGTERM, signal.SIGINT):
             signal.signal(other, leave)
         # Not through click: a handler may interrupt a write to the same stream.
-        os.write(2, b"gearbridge: finishing the job in hand; a second signal leaves it to another worker\n")
+        os.write(2, b"gearbridge: finishing the running job; a second signal leaves it to another worker\n")
         worker.stop()
 
     def leave(number: int, frame: FrameType | None) -> None:

@@ -1,10 +1,10 @@
-"""Who may ask: the token, the Host header, and where a POST comes from. It knows no route but the open ones.
+"""Access control: the token, the Host header, and the origin of a POST. Knows no route but the open ones.
 
 1. With a token, everything but health wants it, as `Authorization: Bearer TOKEN` or as the password of Basic, which is
    what a browser asks its user for. Tokens are compared in constant time.
 2. Without one, the Host header must name this machine: a page elsewhere whose name was made to point here (DNS
    rebinding) sends its own name.
-3. A POST that a browser sends for another site's page is refused: a browser tells where it comes from, other programs
+3. A POST that a browser sends for another site's page is refused: a browser sends its origin, other programs
    send neither header.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: What anybody may ask: it says "ok" or why not, and nothing of jobs.
+#: Routes without access control: they answer "ok" or the reason why not, and nothing about jobs.
 OPEN = frozenset({"/healthz", "/readyz"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -83,7 +83,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine's alone, by address, or by the one name that must be."""
+    """Return whether a host is this machine's alone, by address, or by the one name that must be."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -91,7 +91,7 @@ def is_loopback(host: str) -> bool:
 
 
 def same_origin(headers: dict[str, str]) -> bool:
-    """Whether a request may change something: it comes from our own page, or from no page at all."""
+    """Return whether a request may change something: it comes from our own page, or from no page at all."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}

@@ -1,4 +1,4 @@
-"""What a server and a bridge say in JSON in the same words, and how the questions to both are read."""
+"""JSON answers that a server and a bridge share, and the reading of their requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from .seen import StoreSeen
+    from .monitor import StoreSnapshot
 
 #: Most rows of a kind in one answer.
 MOST_ROWS = 500
@@ -24,12 +24,12 @@ def number(request: Request, name: str, default: int, most: int) -> int:
 
 
 def page(request: Request) -> tuple[str, int, int]:
-    """What is searched for, how many rows at most, and how many are left out before them."""
+    """Return the search text, the largest number of rows, and the number of rows to skip."""
     limit, offset = number(request, "limit", 50, MOST_ROWS), number(request, "offset", 0, 10_000_000)
     return request.query_params.get("search", ""), limit, offset
 
 
-def store_told(store: StoreSeen) -> dict[str, Any]:
+def store_told(store: StoreSnapshot) -> dict[str, Any]:
     """The store, and how its commits go."""
     groups = sum(store.group_seconds.counts)
     operations = sum(store.group_sizes.counts) and store.group_sizes.total

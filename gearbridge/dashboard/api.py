@@ -6,41 +6,50 @@ import asyncio
 import base64
 import binascii
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gearbridge.errors import ServerError
-from gearbridge.traces import is_traceparent
+from gearbridge.process.rate_limited_log import RateLimitedLog
+from gearbridge.records import PRIORITIES
+from gearbridge.traceparent import is_traceparent
 from gearbridge.version import __version__
 
 from .answers import MOST_ROWS, number, page, store_told
-from .board import PAUSE, SORTS, Board
-from .seen import Submission
+from .cached_monitor import PAUSE, SORTS, CachedMonitor
+from .monitor import Submission
 from .text import octets, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from starlette.requests import Request
+    from gearbridge.core.snapshot import FailureSnapshot, FunctionSnapshot, JobSnapshot, WorkerSnapshot
 
-    from .seen import Ended, FailureSeen, FunctionSeen, JobSeen, WorkerSeen
+    from .monitor import Ended
+
+_under_way: dict[Request, int] = {}
+_broken_off = RateLimitedLog(logging.getLogger(__name__))
 
 #: Largest body taken, in bytes.
 MOST_BODY = 64 * 1024 * 1024
-#: Seconds that a foreground job is waited for when the request does not say, and at most.
+#: Bytes of all bodies together that have begun and are not whole; over it those larger than ANY_BODY are refused.
+MOST_BODIES = 2 * MOST_BODY
+ANY_BODY = 64 * 1024
+#: Seconds to wait for a foreground job: by default, and at most.
 DEFAULT_WAIT = 60.0
 LONGEST_WAIT = 3600.0
-PRIORITIES = ("high", "normal", "low")
 
 
 class Api:
     """The routes under /api, for one board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: CachedMonitor) -> None:
         self._board = board
         self._seen = board.seen
         self._began = time.time()
@@ -84,7 +93,7 @@ class Api:
     async def job(self, request: Request) -> JSONResponse:
         job = self._seen.job(octets(request.path_params["handle"]))
         if job is None:
-            # Finished and never heard of look the same in Gearman.
+            # A finished job and an unknown handle look the same in Gearman.
             return JSONResponse({"known": False, "handle": request.path_params["handle"]}, 404)
         return JSONResponse(_job(job))
 
@@ -104,6 +113,8 @@ class Api:
         return JSONResponse(_ended(ended), 200 if ended.how == "complete" else 502)
 
     async def cancel(self, request: Request) -> JSONResponse:
+        if not self._seen.may_change(request.client.host if request.client is not None else ""):
+            raise HTTPException(403, "commands that change something are not taken from this address (--admin-from)")
         if not self._seen.cancel(octets(request.path_params["handle"])):
             raise HTTPException(404, "no unfinished job has this handle")
         return JSONResponse({"cancelled": True})
@@ -145,7 +156,7 @@ class Api:
         rows = [self._function(one) for one in found.functions]
         return {"total": found.total, "matching": found.matching, "offset": offset, "rows": rows}
 
-    def _function(self, one: FunctionSeen) -> dict[str, Any]:
+    def _function(self, one: FunctionSnapshot) -> dict[str, Any]:
         waiting, completed = self._board.sparks(one.name)
         return {
             **one._asdict(),
@@ -170,13 +181,26 @@ def refused(error: ServerError) -> HTTPException:
 
 
 async def body_of(request: Request) -> bytes:
-    """The body, refused when it is larger than MOST_BODY."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BODY:
-            raise HTTPException(413, f"the body is larger than {MOST_BODY} bytes")
-        parts.append(part)
+    """The body, refused when it is larger than MOST_BODY, or broken off, or when all under way are too much."""
+    parts: list[bytes] = []
+    size = 0
+    if int(request.headers.get("content-length", 0)) > MOST_BODY:  # h11 has checked that it is a number
+        raise HTTPException(413, f"the body is larger than {MOST_BODY} bytes")
+    try:
+        async for part in request.stream():
+            size += len(part)
+            _under_way[request] = size
+            if size > MOST_BODY:
+                raise HTTPException(413, f"the body is larger than {MOST_BODY} bytes")
+            if size > ANY_BODY and sum(_under_way.values()) > MOST_BODIES:
+                raise HTTPException(503, "too much is being sent at once")
+            parts.append(part)
+    except ClientDisconnect as error:
+        address = request.client.host if request.client else "-"
+        _broken_off.warn("a request of %s was broken off after %d bytes of its body", address, size)
+        raise HTTPException(400, "the body was broken off") from error
+    finally:
+        _under_way.pop(request, None)
     return b"".join(parts)
 
 
@@ -213,8 +237,12 @@ def _submission(body: bytes) -> tuple[Submission, bool, float]:
         if b"\0" in job.function or b"\0" in job.unique_key:
             raise ValueError("names have no NUL")
         wait = min(float(told.get("timeout", DEFAULT_WAIT)), LONGEST_WAIT)
+        if not wait >= 0:
+            raise ValueError("timeout is a number of seconds")
     except KeyError as error:
         raise HTTPException(400, f"{error.args[0]} is missing") from error
+    except RecursionError as error:
+        raise HTTPException(400, "not a job as JSON: too many brackets") from error
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise HTTPException(400, f"not a job as JSON: {error}") from error
     return job, bool(background), wait
@@ -229,7 +257,7 @@ def _ended(ended: Ended) -> dict[str, Any]:
     }
 
 
-def _job(job: JobSeen) -> dict[str, Any]:
+def _job(job: JobSnapshot) -> dict[str, Any]:
     return {
         **job._asdict(),
         "known": True,
@@ -240,7 +268,7 @@ def _job(job: JobSeen) -> dict[str, Any]:
     }
 
 
-def _worker(one: WorkerSeen) -> dict[str, Any]:
+def _worker(one: WorkerSnapshot) -> dict[str, Any]:
     return {
         **one._asdict(),
         "client_id": shown(one.client_id),
@@ -249,7 +277,7 @@ def _worker(one: WorkerSeen) -> dict[str, Any]:
     }
 
 
-def _failure(one: FailureSeen) -> dict[str, Any]:
+def _failure(one: FailureSnapshot) -> dict[str, Any]:
     return {**one._asdict(), "handle": shown(one.handle), "function": shown(one.function)}
 
 

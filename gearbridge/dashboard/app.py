@@ -1,4 +1,4 @@
-"""Health, metrics, the API and the page, of a job server or a bridge. Whoever serves them guards them."""
+"""Health, metrics, the API and the page, of a job server or a bridge. Access control is the server's (serving.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from . import bridge_metrics, metrics
 from .api import Api
 from .bridge_api import BridgeApi
-from .scraped import Scraped
+from .metrics_cache import MetricsCache
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from .board import Board
     from .bridge_view import BridgeView
+    from .cached_monitor import CachedMonitor
     from .exposition import Figures
 
 _FOLDER = Path(__file__).with_name("page")
@@ -31,7 +31,7 @@ _TYPES = {".css": "text/css", ".js": "text/javascript"}
 
 
 def _page(body: str, script: str) -> dict[str, tuple[bytes, str]]:
-    """What a page is made of, by path, and each one's type."""
+    """Return the files of the page, by path, with their types."""
     html = (_FOLDER / "head.html").read_bytes() + (_FOLDER / body).read_bytes()
     files = {f"/{name}": _FOLDER / name for name in (script, "watch.js", "draw.js", "style.css")}
     return {
@@ -45,14 +45,14 @@ _SERVER_PAGE = _page("server.html", "board.js")
 _BRIDGE_PAGE = _page("bridge.html", "bridge.js")
 
 
-def server_application(board: Board) -> ASGIApp:
-    """What a job server shows."""
+def server_application(board: CachedMonitor) -> ASGIApp:
+    """Make the application of a job server."""
     figures = partial(metrics.read, board.seen)
     return _application(board.seen.not_ready, figures, Api(board).routes(), _SERVER_PAGE)
 
 
 def bridge_application(view: BridgeView) -> ASGIApp:
-    """What a bridge shows."""
+    """Make the application of a bridge."""
     figures = partial(bridge_metrics.read, view)
     return _application(view.not_ready, figures, BridgeApi(view).routes(), _BRIDGE_PAGE)
 
@@ -63,7 +63,7 @@ def _application(
     api: Iterable[Route],
     page: dict[str, tuple[bytes, str]],
 ) -> ASGIApp:
-    scraped = Scraped(figures)
+    scraped = MetricsCache(figures)
 
     async def health(_request: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -1,4 +1,4 @@
-"""The JSON API of a bridge: how it is, its job servers, and its functions, those with most jobs in hand first."""
+"""The JSON API of a bridge: its state, its job servers, and its functions, those with most claimed jobs first."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from .bridge_view import BridgeView, InHandSeen, JobServerSeen
+    from .bridge_view import BridgeView, InFlightSnapshot, JobServerSnapshot
     from .exposition import Table
-    from .seen import StoreSeen
+    from .monitor import StoreSnapshot
 
 _PREFIX = "gearbridge_bridge_"
 _BY_FUNCTION: Table = {
@@ -40,10 +40,10 @@ METRICS: Table = {
     **PROCESS,
     "gearbridge_bridge_active": ((), "1 while it has the job table, 0 while it stands by."),
     "gearbridge_bridge_job_server_connected": (("server",), "1 for the job server that jobs go to."),
-    "gearbridge_bridge_functions": ((), "Functions that had a job in hand."),
+    "gearbridge_bridge_functions": ((), "Functions that had a claimed job."),
     "gearbridge_bridge_jobs": (
         ("state",),
-        "Jobs in hand: `later` wait for their time, `ready` for a job server, `sent` for what that says of them.",
+        "Claimed jobs: `later` wait until they are due, `ready` for a job server, `sent` for its replies.",
     ),
     **_BY_FUNCTION,
     **STORE,
@@ -56,11 +56,11 @@ class BridgeFigures:
 
     ready: bool
     active: bool
-    servers: Sequence[JobServerSeen]
+    servers: Sequence[JobServerSnapshot]
     known: int
-    in_hand: InHandSeen
+    in_hand: InFlightSnapshot
     functions: Sequence[tuple[str, Tally]]
-    store: StoreSeen | None
+    store: StoreSnapshot | None
 
     def collect(self) -> Iterable[Metric]:
         yield from of_process(self.ready)

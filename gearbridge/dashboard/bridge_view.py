@@ -6,15 +6,15 @@ from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from gearbridge.bridge.tally import Tally
-from gearbridge.stores.registry import shown as store_shown
+from gearbridge.stores.database.redaction import redacted
 
-from .seen import StoreSeen
+from .monitor import StoreSnapshot
 
 if TYPE_CHECKING:
     from gearbridge.bridge.daemon import Daemon
 
 
-class JobServerSeen(NamedTuple):
+class JobServerSnapshot(NamedTuple):
     """A job server. `trouble`: why it could not be reached when it was last tried."""
 
     server: str
@@ -22,8 +22,8 @@ class JobServerSeen(NamedTuple):
     trouble: str | None
 
 
-class InHandSeen(NamedTuple):
-    """How many jobs wait for their time, for a job server, and for what the job server says of them."""
+class InFlightSnapshot(NamedTuple):
+    """Counts of claimed jobs that wait until they are due, for a job server, and for the job server's replies."""
 
     later: int = 0
     ready: int = 0
@@ -37,12 +37,12 @@ class BridgeView:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self.database = store_shown(daemon.config.database)
+        self.database = redacted(daemon.config.database)
         self.follow = daemon.config.follow
 
     @property
     def active(self) -> bool:
-        """Whether it has the table."""
+        """Return whether it has the table."""
         return self._daemon.bridge is not None
 
     def state(self) -> str:
@@ -54,7 +54,7 @@ class BridgeView:
         return "standing by" if self._daemon.standby.waits else "starting"
 
     def not_ready(self) -> str | None:
-        """What is wrong; None where nothing is: to stand by is well."""
+        """Return what is wrong; None where nothing is. Standing by is not wrong."""
         daemon, bridge = self._daemon, self._daemon.bridge
         if daemon.stopping:
             return "the bridge is stopping"
@@ -64,12 +64,12 @@ class BridgeView:
             return f"the database cannot be reached: {bridge.trouble}"
         return None if bridge.job_server is not None else "no job server can be reached"
 
-    def servers(self) -> list[JobServerSeen]:
+    def servers(self) -> list[JobServerSnapshot]:
         """The job servers, in the order in which jobs go to them."""
         bridge = self._daemon.bridge
         connected = None if bridge is None else bridge.job_server
         return [
-            JobServerSeen(str(address), address == connected, trouble)
+            JobServerSnapshot(str(address), address == connected, trouble)
             for address, trouble in self._daemon.servers.troubles()
         ]
 
@@ -79,20 +79,22 @@ class BridgeView:
         return [] if bridge is None else [(name, copy(one)) for name, one in bridge.relay.tallies.functions.items()]
 
     def forgotten(self) -> Tally:
-        """What was counted of functions that are not known any more."""
+        """Return the counts of functions that are not known any more."""
         bridge = self._daemon.bridge
         return Tally() if bridge is None else copy(bridge.relay.tallies.forgotten)
 
-    def in_hand(self) -> InHandSeen:
-        """The jobs in hand, by what they wait for."""
+    def in_hand(self) -> InFlightSnapshot:
+        """Return the claimed jobs, by what they wait for."""
         bridge = self._daemon.bridge
-        return InHandSeen() if bridge is None else InHandSeen(*bridge.relay.in_hand)
+        return InFlightSnapshot() if bridge is None else InFlightSnapshot(*bridge.relay.in_hand)
 
-    def store(self) -> StoreSeen | None:
+    def store(self) -> StoreSnapshot | None:
         """The database with the job table; None while somebody else has that."""
         bridge = self._daemon.bridge
         if bridge is None:
             return None
         committer, journal = bridge.committer, bridge.relay.journal
         sizes, seconds = committer.sizes.copy(), committer.seconds.copy()
-        return StoreSeen(self.database, True, bridge.trouble, journal.size, committer.kept, sizes, seconds)
+        kept = committer.kept
+        unsettled = journal.unsettled + kept
+        return StoreSnapshot(self.database, True, bridge.trouble, journal.size, kept, unsettled, sizes, seconds)

@@ -1,6 +1,6 @@
-"""Metrics in Prometheus's formats. The tables say each metric once; docs/reference/metrics.md is checked against them.
+"""Metrics in Prometheus's formats. Each metric is in a table once; docs/reference/metrics.md is checked against them.
 
-What is read in the event loop is copied; the text is made of the copy in a thread, so that a scrape delays nobody.
+Figures are copied in the event loop; the text is made of the copy in a thread, so that a scrape delays no client.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from gearbridge.core.timing import Histogram
+    from gearbridge.core.histograms import Histogram
 
-    from .seen import StoreSeen
+    from .monitor import StoreSnapshot
 
     Table = Mapping[str, tuple[tuple[str, ...], str]]
 
@@ -38,13 +38,14 @@ STORE: Table = {
     "gearbridge_store_up": ((), "1 while the store can be reached."),
     "gearbridge_store_waiting_bytes": ((), "What waits in memory for its commit."),
     "gearbridge_store_unwritten_ends": ((), "Ends and attempts that could not be written yet."),
+    "gearbridge_store_unsettled": ((), "Ends and attempts that are not durable yet; see --unsettled."),
     "gearbridge_commit_group_operations": ((), "Commit groups by their number of operations."),
     "gearbridge_commit_seconds": ((), "How long commit groups took, tries again included."),
 }
 
 
 class Figures(Protocol):
-    """All that the metrics say, at one moment."""
+    """All figures of the metrics, at one moment."""
 
     def collect(self) -> Iterable[Metric]:
         """The metrics; called in a thread."""
@@ -67,11 +68,12 @@ def of_process(ready: bool) -> Iterable[Metric]:
     yield gauge(PROCESS, "gearbridge_ready", ready)
 
 
-def of_store(store: StoreSeen) -> Iterable[Metric]:
+def of_store(store: StoreSnapshot) -> Iterable[Metric]:
     """The metrics of STORE."""
     yield gauge(STORE, "gearbridge_store_up", store.trouble is None)
     yield gauge(STORE, "gearbridge_store_waiting_bytes", store.waiting_bytes)
     yield gauge(STORE, "gearbridge_store_unwritten_ends", store.kept)
+    yield gauge(STORE, "gearbridge_store_unsettled", store.unsettled)
     yield histogram(STORE, "gearbridge_commit_group_operations", [((), store.group_sizes)])
     yield histogram(STORE, "gearbridge_commit_seconds", [((), store.group_seconds)])
 
@@ -82,7 +84,7 @@ def gauge(table: Table, name: str, value: float) -> Metric:
 
 
 def family(table: Table, name: str, rows: Iterable[tuple[Sequence[str], float]]) -> Metric:
-    """A gauge, or a counter where its name says so: the values of its labels, and the figure, of each row."""
+    """Make a gauge, or a counter by its name, from rows of the values of its labels, and the figure."""
     labels, text = table[name]
     made = (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, text, labels=labels)
     for values, figure in rows:

@@ -1,7 +1,7 @@
-"""gearmand's HTTP protocol (-r http): a job for each request, to /FUNCTION, told by X-Gearman headers.
+"""gearmand's HTTP protocol (-r http): a job for each request, to /FUNCTION, described by X-Gearman headers.
 
-gearmand: a job that fails is answered with 200; WORK_DATA overwrites the answer's head; `HEAD /` tells another client's
-handle; a function's name is the path as it is written, query and all. Here: 500 with what the worker said, data before
+gearmand: a job that fails is answered with 200; WORK_DATA overwrites the answer's head; `HEAD /` shows another client's
+handle; a function's name is the path as it is written, query and all. Here: 500 with the worker's text, data before
 the result, 404, and the path decoded without its query.
 """
 
@@ -18,21 +18,22 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gearbridge.errors import ServerError
+from gearbridge.records import PRIORITIES
 
 from .access import same_origin
-from .api import PRIORITIES, body_of, refused, traced
-from .seen import Submission
+from .api import body_of, refused, traced
+from .monitor import Submission
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from .seen import Ended, Seen
+    from .monitor import Ended, Monitor
 
 _COMMANDS = {"complete": "WORK_COMPLETE", "fail": "WORK_FAIL", "exception": "WORK_EXCEPTION"}
 
 
-def gearmand_application(seen: Seen) -> ASGIApp:
+def gearmand_application(seen: Monitor) -> ASGIApp:
     """The application that gearmand serves on --http-port. Like Gearman's own port it knows no password."""
 
     async def work(request: Request) -> Response:
@@ -68,7 +69,7 @@ async def _submission(request: Request) -> tuple[Submission, bool]:
     return traced(job, request), background
 
 
-async def _unless_gone(request: Request, seen: Seen, job: Submission) -> Ended:
+async def _unless_gone(request: Request, seen: Monitor, job: Submission) -> Ended:
     """The job's end; who hangs up does not want it any more, and the job is given up unless it runs."""
     doing = asyncio.ensure_future(seen.do(job))
     hung_up = asyncio.ensure_future(_hung_up(request))
@@ -90,10 +91,15 @@ async def _hung_up(request: Request) -> None:
 
 
 def _answer(status: int, handle: bytes, command: str, body: bytes = b"") -> Response:
-    headers = {"X-Gearman-Job-Handle": handle.decode("latin-1"), "X-Gearman-Command": command, "Server": "Gearman"}
+    headers = {
+        "X-Gearman-Job-Handle": handle.decode("latin-1"),
+        "X-Gearman-Command": command,
+        "Server": "Gearman",
+        "Connection": "close",  # as gearmand: its clients read to the end
+    }
     return Response(body, status, headers, media_type="application/octet-stream")
 
 
 async def _told(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, {**(error.headers or {}), "Connection": "close"})

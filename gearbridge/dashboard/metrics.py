@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gearbridge.core.snapshot import FunctionSnapshot
+from gearbridge.records import PRIORITIES
+
 from .exposition import FUNCTIONS, OTHERS, PROCESS, STORE, family, gauge, histogram, of_process, of_store
-from .seen import FunctionSeen
 from .text import shown
 
 if TYPE_CHECKING:
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from .exposition import Table
-    from .seen import Seen, StoreSeen, TimesSeen
+    from gearbridge.core.snapshot import TimesSnapshot
 
-_PRIORITIES = ("high", "normal", "low")
+    from .exposition import Table
+    from .monitor import Monitor, StoreSnapshot
 
 _OWN: Table = {
     "gearbridge_connections": ((), "Open connections: clients, workers, admin tools."),
@@ -49,9 +51,9 @@ class ServerFigures:
     ready: bool
     connections: int
     known: int
-    functions: Sequence[FunctionSeen]
-    times: Sequence[TimesSeen]
-    store: StoreSeen
+    functions: Sequence[FunctionSnapshot]
+    times: Sequence[TimesSnapshot]
+    store: StoreSnapshot
 
     def collect(self) -> Iterable[Metric]:
         yield from of_process(self.ready)
@@ -65,7 +67,7 @@ class ServerFigures:
         yield from of_store(self.store)
 
 
-def read(seen: Seen) -> ServerFigures:
+def read(seen: Monitor) -> ServerFigures:
     """Read the figures; quick, to be called in the event loop."""
     functions = seen.functions()
     own, rest = functions[:FUNCTIONS], [*functions[FUNCTIONS:], seen.forgotten()]
@@ -77,12 +79,12 @@ def read(seen: Seen) -> ServerFigures:
     )
 
 
-def _by_function(functions: Sequence[FunctionSeen]) -> Iterable[Metric]:
+def _by_function(functions: Sequence[FunctionSnapshot]) -> Iterable[Metric]:
     names = [shown(one.name) if one.name else OTHERS for one in functions]
     queued = (
         ((name, priority), count)
         for name, one in zip(names, functions, strict=True)
-        for priority, count in zip(_PRIORITIES, one.queued, strict=True)
+        for priority, count in zip(PRIORITIES, one.queued, strict=True)
     )
     yield family(METRICS, "gearbridge_jobs_queued", queued)
     fields: dict[str, list[float]] = {
@@ -101,11 +103,11 @@ def _by_function(functions: Sequence[FunctionSeen]) -> Iterable[Metric]:
         yield family(METRICS, metric, (((name,), value) for name, value in zip(names, values, strict=True)))
 
 
-def _sum(functions: Sequence[FunctionSeen]) -> FunctionSeen:
+def _sum(functions: Sequence[FunctionSnapshot]) -> FunctionSnapshot:
     """Many functions as one without a name. Its oldest job is the oldest of all."""
     ages = [one.oldest for one in functions if one.oldest is not None]
     high, normal, low = (sum(one.queued[priority] for one in functions) for priority in (0, 1, 2))
-    return FunctionSeen(
+    return FunctionSnapshot(
         b"",
         (high, normal, low),
         sum(one.later for one in functions),

@@ -8,17 +8,19 @@ import logging
 import os
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 import uvicorn.lifespan.off  # here, and not when it serves: the server may become another user before
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.server.listening import listen, shown
+from gearbridge.process.sockets import listen, shown
 
 from .access import Access, is_loopback
+from .crowd import Crowd, quieten
 from .gearmand_routes import gearmand_application
+from .visitor import Visitor, Visitors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from .seen import Seen
+    from gearbridge.server.connection_limit import ConnectionLimit
 
-#: Connections that may be open at once; more are answered with 503.
-MOST_CONNECTIONS = 256
+    from .monitor import Monitor
+
+#: Connections that the system may hold before they are accepted.
+BACKLOG = 128
 #: Seconds that answers have to end when the server stops.
 _CLOSE_TIMEOUT = 1
 
@@ -38,8 +42,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HttpConfig:
-    """host, port: where to listen; port 0 takes a free one.
-    token: what whoever asks has to show; None: nothing.
+    """host, port: the address to listen on; port 0 takes a free one.
+    token: the token that requests must carry; None: none.
     certificate, key: files for TLS, PEM; the key may be in the certificate's file.
     client_ca: file of the authorities whose certificates clients must show; '' asks for none.
     """
@@ -52,7 +56,7 @@ class HttpConfig:
     client_ca: str = ""
 
     def check(self) -> None:
-        """Raises ConfigurationError where strangers could reach it, or TLS is told by halves."""
+        """Check the settings. Raises ConfigurationError where it would be open to other hosts, or TLS is incomplete."""
         if (self.key or self.client_ca) and not self.certificate:
             raise ConfigurationError("--http-key and --http-client-ca need --http-certificate")
         if not self.token and not self.client_ca and not is_loopback(self.host):
@@ -79,42 +83,52 @@ class _Beside(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp, config: HttpConfig, announce: Callable[[str], None]) -> AsyncIterator[str]:
-    """Serve an application, guarded, while the block runs; gives the URL. `announce` gets a line that says where.
+async def served(
+    app: ASGIApp, config: HttpConfig, announce: Callable[[str], None], door: ConnectionLimit | None = None
+) -> AsyncIterator[str]:
+    """Serve an application, guarded, while the block runs; gives the URL. `announce` gets a line with the address.
 
-    Raises ConfigurationError when it cannot listen as told.
+    Connections are counted at `door`, where there is one.
+
+    Raises ConfigurationError when it cannot listen there.
     """
     config.check()
     guarded = Access(app, config.token, [name for name in (config.host, os.uname().nodename) if name])
     context = _tls(config)
-    sockets = listen(config.host, config.port, 128)
+    sockets = listen(config.host, config.port, BACKLOG)
     url = f"{'https' if context else 'http'}://{shown(sockets[0])}/"
     announce(f"gearbridge dashboard on {url}")
-    async with listening(guarded, sockets, context):
+    async with listening(guarded, sockets, context, door):
         yield url
 
 
 @contextlib.asynccontextmanager
-async def gearmand_served(seen: Seen, host: str, port: int, announce: Callable[[str], None]) -> AsyncIterator[str]:
+async def gearmand_served(
+    seen: Monitor, host: str, port: int, announce: Callable[[str], None], door: ConnectionLimit | None = None
+) -> AsyncIterator[str]:
     """Serve gearmand's HTTP protocol while the block runs; gives the URL. Raises ConfigurationError.
 
     As on Gearman's own port there is no password; on loopback the Host header must name this machine, as for `served`.
     """
-    sockets = listen(host, port, 128)
+    sockets = listen(host, port, BACKLOG)
     url = f"http://{shown(sockets[0])}/"
     app = gearmand_application(seen)
-    async with listening(Access(app, None, ()) if is_loopback(host) else app, sockets):
+    async with listening(Access(app, None, ()) if is_loopback(host) else app, sockets, door=door):
         announce(f"gearmand's HTTP protocol on {url}")
         yield url
 
 
 @contextlib.asynccontextmanager
-async def listening(app: ASGIApp, sockets: list[socket], context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+async def listening(
+    app: ASGIApp, sockets: list[socket], context: ssl.SSLContext | None = None, door: ConnectionLimit | None = None
+) -> AsyncIterator[None]:
     """Serve an application on these sockets while the block runs."""
+    quieten(logging.getLogger("uvicorn.error"))
+    visitors = Visitors(door)
     server = _Beside(
         uvicorn.Config(
-            app,
-            http=H11Protocol,
+            Crowd(app),
+            http=partial(Visitor, visitors),  # type: ignore[arg-type]  # it is called, and nothing more
             lifespan="off",
             log_config=None,
             log_level=logging.WARNING,
@@ -122,7 +136,7 @@ async def listening(app: ASGIApp, sockets: list[socket], context: ssl.SSLContext
             server_header=False,
             proxy_headers=False,
             ws="none",
-            limit_concurrency=MOST_CONNECTIONS,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=_CLOSE_TIMEOUT,
             ssl_context_factory=(lambda _config, _default: context) if context else None,
         )

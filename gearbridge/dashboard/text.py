@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def shown(name: bytes) -> str:
-    """As UTF-8; bytes that are none as \\xNN."""
+    """Decode as UTF-8; bytes that are none as \\xNN."""
     return name.decode("utf-8", "backslashreplace")
 
 
 def octets(text: str) -> bytes:
-    """What a name in a URL or in JSON means: UTF-8; a lone surrogate, as URLs with other bytes become, is that byte."""
+    """Encode a name from a URL or JSON as UTF-8; a lone surrogate, as URLs with other bytes become, is that byte."""
     return text.encode("utf-8", "surrogateescape")

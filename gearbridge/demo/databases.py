@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
 
-from .. import sqlite
 from ..extension.cluster import TemporaryCluster
+from ..sqlite import functions as sqlite
 from .stage import gearbridge_command, python_command
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _TABLE = "CREATE TABLE images (id {} PRIMARY KEY, path TEXT, width INTEGER, outp
 
 
 class Progress(NamedTuple):
-    """What the database says about a job: the row as it shows it, and whether the server has it, and the job table."""
+    """The database's view of a job: the row as it shows it, whether the server has it, and the job table."""
 
     shown: str
     known: bool
@@ -117,7 +117,7 @@ def open_postgresql(stage: Stage, _output: Path) -> Iterator[Database]:
         stage.answer(f"PostgreSQL {cluster.installation.major} takes connections on port {cluster.port}")
         stage.say("Put the extension into it. For a database of yours: the same, with its URL")
         stage.run(gearbridge_command(), "db", "install", "--database", url)
-        with psycopg.connect(url, autocommit=True) as db:
+        with psycopg.connect(url, autocommit=True, client_encoding="utf8") as db:
             database = _Postgresql(stage, db, url)
             stage.say("An application has its data there, among them a table of images:")
             stage.typed("$ ", f"psql {url}")

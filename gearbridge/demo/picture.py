@@ -1,4 +1,4 @@
-"""The demo's own picture, and what there is to say about a picture. It knows no job."""
+"""The demo's own picture, and the description of a picture. Knows no job."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_picture(path: Path) -> None:
 
 
 def describe_picture(path: Path) -> str:
-    """Say how large a picture is. Raises ConfigurationError for what Pillow cannot read."""
+    """Describe the size of a picture. Raises ConfigurationError for what Pillow cannot read."""
     try:
         with Image.open(path) as picture:
             width, height = picture.size

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from gearbridge import Job, JobFailed, Worker
 
-STRIPS = 16  # the picture is resized in so many steps, to tell how far it is
+STRIPS = 16  # the picture is resized in so many steps, to report progress
 
 
 def resize(job: Job) -> str:
@@ -66,7 +66,7 @@ def save(picture: Image.Image, output: Path) -> None:
 
 
 def main() -> None:
-    """Work until SIGTERM or Ctrl-C; the job in hand is finished first."""
+    """Work until SIGTERM or Ctrl-C; the running job is finished first."""
     worker = Worker(sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:4730")
     worker.register("resize", resize)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""Showing commands while running them: prints what is typed, then what it says. It knows no Gearman and no picture.
+"""Demonstration of commands: prints the command line, then its output. Knows no Gearman and no picture.
 
 Rules of this file:
 1. What is printed after a prompt is what was run, so that a user can type it himself.
@@ -35,7 +35,7 @@ class Stage:
     """Prints the demo's steps and runs their programs; a context manager that ends them."""
 
     def __init__(self, logs: Path) -> None:
-        """Keep what the programs say in files in the folder `logs`."""
+        """Keep the programs' output in files in the folder `logs`."""
         self._logs = logs
         self._ending = contextlib.ExitStack()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -63,7 +63,7 @@ class Stage:
         click.echo(text)
 
     def run(self, *command: str) -> None:
-        """Type a command, run it, and print what it says. Raises ConfigurationError where it fails."""
+        """Type a command, run it, and print its output. Raises ConfigurationError where it fails."""
         self.typed("$ ", shlex.join(command))
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE * 2, check=False)
         if done.returncode:
@@ -92,7 +92,7 @@ class Stage:
     def wait_for(self, name: str, condition: Callable[[], Found | None]) -> Found:
         """Wait until the condition gives something true, and return that.
 
-        Raises ConfigurationError, with what the program said, where it ends before or half a minute goes by.
+        Raises ConfigurationError, with the program's output, where it ends before or half a minute goes by.
         """
         deadline = time.monotonic() + _PATIENCE
         while True:
@@ -106,7 +106,7 @@ class Stage:
             time.sleep(0.01)
 
     def log_of(self, name: str) -> str:
-        """What a program said so far."""
+        """Return a program's output so far."""
         return (self._logs / f"{name}.log").read_text(errors="replace").strip()
 
     def elapsed(self) -> float:
@@ -115,12 +115,12 @@ class Stage:
 
 
 def gearbridge_command() -> str:
-    """What a user types for `gearbridge`: just that, or the path to the command of this very installation."""
+    """Return the word to type for `gearbridge`: just that, or the path to the command of this very installation."""
     return _shown("gearbridge")
 
 
 def python_command() -> str:
-    """What a user types for the Python that has gearbridge."""
+    """Return the word to type for the Python that has gearbridge."""
     return _shown(Path(sys.executable).name)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: What findings of the database are about.
 ABOUT = "database"
@@ -17,15 +17,30 @@ _CLOCKS = 2.0
 
 
 def jobs_finding(waiting: int, failed: int, taken: bool | None) -> Finding:
-    """Whether somebody takes the jobs that wait; `taken`: a server or a bridge has the table, None where unknown."""
+    """Check that waiting jobs are claimed; `taken`: a server or a bridge has the table, None where unknown."""
     who = f"; {'a' if taken else 'no'} server or bridge has the table" if taken is not None else ""
     remedy = "start gearbridge server --store with this database's URL, or gearbridge bridge --database"
     text = f"jobs that SQL enqueued: {waiting} wait, {failed} failed{who}"
     return Finding(ABOUT, taken is not False or not waiting, text, remedy)
 
 
+def kept_finding(jobs: int | None, owned: bool | None) -> Finding:
+    """Check that a server has what is kept under a prefix. None: what is unknown."""
+    kept = "" if jobs is None else f": {jobs}"
+    who = "" if owned is None else f"; {'a' if owned else 'no'} server has them"
+    remedy = "start gearbridge server --store with this URL, or those jobs wait"
+    return Finding(ABOUT, owned is not False or not jobs, f"jobs kept under the prefix{kept}{who}", remedy)
+
+
+def held_findings(sessions: list[str]) -> Iterator[Finding]:
+    """The transactions that have held jobs for long: those jobs wait for them, and no others."""
+    if sessions:
+        text = f"rows of the job table have been held for long by: {'; '.join(sessions)}"
+        yield Finding(ABOUT, False, text, "have it committed or rolled back, or end that session")
+
+
 def clock_finding(ask: Callable[[], float]) -> Finding:
-    """Whether the clocks agree; `ask` returns the database's, in seconds since 1970."""
+    """Check that the clocks agree; `ask` returns the database's, in seconds since 1970."""
     before = time.time()
     there = ask()
     difference = abs(there - (before + time.time()) / 2)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """`about` says whose it is: a server's address, or "database". `remedy` is what to do where it is not good."""
+    """A finding. `about` is its subject, a server's address or "database"; `remedy` is what to do if it is not good."""
 
     about: str
     good: bool

@@ -1,4 +1,4 @@
-"""What only MySQL and MariaDB are asked: the SQL functions, who may call them, the clock, who has the table."""
+"""Checks of MySQL and MariaDB alone: the SQL functions, the right to call them, the clock, the owner of the table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
-from gearbridge.stores.broken import reason
-from gearbridge.stores.mysql import LOCK_NAME
+from gearbridge.stores.database.errors import reason
+from gearbridge.stores.mysql.owner_lock import HOLDER
 
-from .alike import ABOUT, clock_finding
+from .alike import ABOUT, clock_finding, held_findings
 from .finding import Finding
 
 if TYPE_CHECKING:
@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_INSTALL = "gearbridge db install --database URL"
+_INSTALL = "gearbridge db script --mysql | mysql DATABASE"
 _INSTALLED = """
     SELECT count(*) FROM information_schema.routines
     WHERE routine_schema = DATABASE() AND routine_name = 'gman_enqueue'
 """
 
+_LONG_HOLDERS = """
+    SELECT trx_mysql_thread_id, trx_started FROM information_schema.innodb_trx
+    WHERE trx_rows_locked > 0 AND trx_started < NOW() - INTERVAL 10 SECOND ORDER BY trx_started LIMIT 3
+"""
+
 
 def installed(connection: Connection) -> Iterator[Finding]:
-    """Whether SQL has the functions. Without them programs enqueue all the same, with gearbridge.enqueue."""
+    """Check that SQL has the functions. Without them programs enqueue all the same, with gearbridge.enqueue."""
     if _value(connection, _INSTALLED):
         yield Finding(ABOUT, True, "gman_enqueue and the others are installed")
     else:
@@ -33,7 +38,7 @@ def installed(connection: Connection) -> Iterator[Finding]:
 
 
 def rights(connection: Connection, functions: Sequence[str]) -> Iterator[Finding]:
-    """Whether the user may submit jobs of these functions."""
+    """Check that the user may submit jobs of these functions."""
     user = _value(connection, "SELECT CURRENT_USER()")
     for name in functions:
         refusal = _refusal(connection, name)
@@ -42,13 +47,23 @@ def rights(connection: Connection, functions: Sequence[str]) -> Iterator[Finding
 
 
 def clock(connection: Connection) -> Iterator[Finding]:
-    """Whether the clocks agree."""
+    """Check that the clocks agree."""
     yield clock_finding(lambda: float(_value(connection, "SELECT UNIX_TIMESTAMP(NOW(6))")))
 
 
 def is_taken(connection: Connection) -> bool:
-    """Whether a server or bridge has the job table."""
-    return _value(connection, f"SELECT IS_USED_LOCK({LOCK_NAME})") is not None
+    """Return whether a server or bridge has the job table."""
+    found = connection.exec_driver_sql(HOLDER).first()
+    return found is not None and found[2] is not None and found[1] == found[2]
+
+
+def held(connection: Connection) -> Iterator[Finding]:
+    """Check for transactions that hold jobs for long, where the user may see that: it takes the right PROCESS."""
+    try:
+        found = connection.exec_driver_sql(_LONG_HOLDERS).all()
+    except DBAPIError:
+        return
+    yield from held_findings([f"connection {number} since {began}" for number, began in found])
 
 
 def _refusal(connection: Connection, function: str) -> str | None:

@@ -12,11 +12,13 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.extension import database
 from gearbridge.extension.assemble import EXTENSIONS
 from gearbridge.extension.installation import OLDEST
-from gearbridge.stores.postgresql import LOCK_CLASS
+from gearbridge.stores.postgresql.owner_lock import LONG_HOLDERS, holders
+from gearbridge.stores.postgresql.trust import others
 from gearbridge.version import __version__
 
-from .alike import ABOUT, clock_finding, jobs_finding
+from .alike import ABOUT, clock_finding, held_findings, jobs_finding
 from .finding import Finding
+from .postgresql_rights import privileges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,12 +29,19 @@ _TABLE = "gearbridge.gearbridge_job"
 _PATIENCE = 3.0
 #: What a server does to the job table.
 _SERVING = ("SELECT", "INSERT", "UPDATE", "DELETE")
-#: Who holds the lock that says "a server or bridge has this table".
-_HOLDER = f"""
-    SELECT pid FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND classid = {LOCK_CLASS} AND objid = '{_TABLE}'::regclass
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+#: The holder of the owner's lock of the job table, a server or bridge.
+_HOLDERS = holders(f"'{_TABLE}'::regclass")
+#: What of our schema belongs to a role that could do more with our rights than with its own.
+_OTHERS = others("true", "'gearbridge'")
+#: Where a plain script has put the functions: who owns our schema owns them.
+_PLAIN = (
+    "SELECT space.nspname FROM pg_proc AS routine JOIN pg_namespace AS space ON space.oid = routine.pronamespace "
+    "WHERE routine.proname = 'gman_version' AND routine.pronargs = 0 "
+    "AND routine.proowner = (SELECT nspowner FROM pg_namespace WHERE nspname = 'gearbridge') LIMIT 1"
+)
+#: Not gman_enqueue(), beside which somebody may have a function that fits better.
+_ENQUEUE = "SELECT gearbridge._enqueue(%s::text, ''::bytea, NULL, 'normal', NULL, NULL, false)"
+_HOLDER = f"SELECT FROM ({_HOLDERS}) AS holder (pid, key, counts, described) WHERE counts"
 
 
 def check_postgresql(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
@@ -45,17 +54,33 @@ def check_postgresql(url: str, functions: Sequence[str] = ()) -> Iterator[Findin
     with db:
         major = database.server_major(db)
         yield Finding(ABOUT, major >= OLDEST, f"PostgreSQL {major}, {database.describe(db)}", f"{OLDEST} is needed")
-        for looks in (_installed(db), _rights(db, functions), _jobs(db), _notified(db, url), _clock(db)):
+        own = (_installed(db), _rights(db, functions), privileges(db), _jobs(db))
+        strange = _strange(db)
+        yield from strange
+        for looks in (*(() if strange else own), _notified(db, url), _clock(db)):
             try:
                 yield from looks
             except psycopg.Error as error:
                 yield Finding(ABOUT, False, f"a question failed: {error}".strip(), "which right is missing?")
 
 
+def _strange(db: database.Connection) -> list[Finding]:
+    """Find what another role has in our schema: looking further could run its code with our rights."""
+    found = db.execute(_OTHERS.encode()).fetchone()
+    if found is None:
+        return []
+    kind, name, owner = found
+    text = f"the {kind} {name if kind == 'schema' else f'gearbridge.{name}'} belongs to role {owner}, so all else"
+    remedy = f"run this as {owner}; if that role should have nothing there, look at it and drop it"
+    return [Finding(ABOUT, False, f"{text} in schema gearbridge is not looked at", remedy)]
+
+
 def _installed(db: database.Connection) -> Iterator[Finding]:
     version = database.installed_version(db, _COMMON)
-    if version is None and _value(db, "SELECT to_regproc('gman_version')") is not None:
-        version = str(_value(db, "SELECT gman_version()"))
+    space = _value(db, _PLAIN) if version is None else None
+    if space is not None:
+        query = sql.SQL("SELECT {}()").format(sql.Identifier(str(space), "gman_version"))
+        (version,) = db.execute(query).fetchone() or (None,)
         yield Finding(
             ABOUT, version == __version__, f"plain script {version}", "run what gearbridge db script --managed prints"
         )
@@ -102,7 +127,7 @@ def _may_enqueue(db: database.Connection, function: str) -> bool:
     """Tried for real, and rolled back: who may only submit may not ask about rights."""
     try:
         with db.transaction(force_rollback=True):
-            db.execute("SELECT gman_enqueue(%s::text, ''::text)", (function,))
+            db.execute(_ENQUEUE, (function,))
     except psycopg.errors.InsufficientPrivilege:
         return False
     return True
@@ -120,7 +145,8 @@ def _jobs(db: database.Connection) -> Iterator[Finding]:
         return
     counted = f"SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2) FROM {_TABLE}"
     waiting, failed = db.execute(counted.encode()).fetchone() or (0, 0)
-    yield jobs_finding(waiting, failed, _value(db, _HOLDER) is not None)
+    yield jobs_finding(waiting, failed, _value(db, f"SELECT EXISTS ({_HOLDER})"))
+    yield from held_findings([str(row[0]) for row in db.execute(LONG_HOLDERS.encode())])
 
 
 def _notified(db: database.Connection, url: str) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def check_server(server: str, functions: Sequence[str] = (), tls: Tls | None = N
 
 
 def _workers(server: str, status: list[str], functions: Sequence[str]) -> Iterator[Finding]:
-    figures = {name: (int(jobs), int(workers)) for name, jobs, _, workers in (line.split("\t") for line in status)}
+    figures = {name: (int(jobs), int(workers)) for name, jobs, _, workers in (line.rsplit("\t", 3) for line in status)}
     served = sum(1 for _, workers in figures.values() if workers)
     for name in functions:
         jobs, workers = figures.get(name, (0, 0))

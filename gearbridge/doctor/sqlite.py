@@ -1,11 +1,11 @@
-"""What only an SQLite file is asked: who has it."""
+"""Checks of an SQLite file alone: its owner."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gearbridge.stores.sqlite import lock_of
+from gearbridge.stores.sqlite.store import lock_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -15,7 +15,7 @@ _LOCKS = Path("/proc/locks")
 
 
 def is_taken(connection: Connection) -> bool | None:
-    """Whether a server or bridge has the file; None where that cannot be known without getting into its way."""
+    """Return whether a server or bridge has the file; None where finding out would disturb it."""
     path = str(connection.exec_driver_sql("PRAGMA database_list").one().file)
     try:
         inode = Path(lock_of(path)).stat().st_ino

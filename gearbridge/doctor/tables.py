@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.stores.broken import reason
-from gearbridge.stores.engines import engine_for
-from gearbridge.stores.hosts import database_url
-from gearbridge.stores.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
+from gearbridge.stores.database.engines import engine_for
+from gearbridge.stores.database.errors import reason
+from gearbridge.stores.database.urls import database_url
+from gearbridge.stores.jobtable.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
 
 from . import mysql, sqlite
 from .alike import ABOUT, jobs_finding
@@ -34,7 +35,7 @@ def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
     try:
         parsed = database_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:  # SQLite would make the file
-            parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
+            parsed = parsed.set(database=f"file:{quote(parsed.database)}", query={"mode": "ro", "uri": "true"})
         connection = engine_for(parsed).connect()
     except (ConfigurationError, SQLAlchemyError) as error:
         yield Finding(ABOUT, False, "the database cannot be reached", reason(error))
@@ -72,3 +73,5 @@ def _table(connection: Connection) -> Iterator[Finding]:
     )
     look = sqlite.is_taken if connection.dialect.name == "sqlite" else mysql.is_taken
     yield jobs_finding(waiting, failed, look(connection))
+    if connection.dialect.name != "sqlite":
+        yield from mysql.held(connection)

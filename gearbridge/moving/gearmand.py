@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.records import Priority, StoredJob
-from gearbridge.stores.registry import shown
+from gearbridge.stores.database.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -55,21 +55,23 @@ class Queued(NamedTuple):
 
 
 def jobs_from(url: str, functions: Collection[bytes] = ()) -> Iterator[StoredJob]:
-    """The jobs in the queue that a URL names, in the order in which gearmand took them, as far as the queue tells.
+    """Read the jobs in the queue that a URL names, in the order in which gearmand took them, as far as it keeps it.
 
     `functions` are names with a dash in them, for memcached and Redis, whose keys are FUNCTION-UNIQUE. Raises
     ConfigurationError, at the first job, for a URL that names no queue, and for a queue that cannot be read.
     """
     scheme = _SCHEME.match(url)
     if scheme is None or scheme[1] not in _MODULES:
-        raise ConfigurationError(f"{shown(url)!r} is not a queue of gearmand's; it must be one of {', '.join(FORMS)}")
+        raise ConfigurationError(
+            f"{redacted(url)!r} is not a queue of gearmand's; it must be one of {', '.join(FORMS)}"
+        )
     module = import_module(f"gearbridge.moving.{_MODULES[scheme[1]]}")
     read: Callable[[str, Collection[bytes]], Iterator[Queued]] = module.read
     return jobs_of(read(url.removeprefix("gearmand+"), functions))
 
 
 def jobs_of(queue: Iterable[Queued]) -> Iterator[StoredJob]:
-    """What a queue holds, as stored jobs."""
+    """Convert a queue's entries to stored jobs."""
     times: Counter[bytes] = Counter()
     for queued in queue:
         # gearmand writes an empty payload as NULL, which its own SQLite queue then fails to read, for all jobs.
@@ -106,19 +108,21 @@ def split_keys(keys: Iterable[bytes], functions: Collection[bytes]) -> dict[byte
 def servers_of(url: str, port: int) -> tuple[SplitResult, list[tuple[str, int]]]:
     """The parts of a URL, and each HOST:PORT in it. Raises ConfigurationError where one is none."""
     parts = urlsplit(url)
+    if "@" in url.removeprefix(f"{parts.scheme}://{parts.netloc}"):
+        raise ConfigurationError(f"{redacted(url)}: write @ as %40 and / as %2F in the password")
     found = []
     for one in parts.netloc.rpartition("@")[2].split(","):
         try:
             place = urlsplit(f"//{one}")
             found.append((place.hostname or "127.0.0.1", place.port or port))
         except ValueError:
-            raise ConfigurationError(f"{one!r} is not HOST:PORT") from None
+            raise ConfigurationError(f"{redacted(url)}: its servers are not HOST:PORT,...") from None
     return parts, found
 
 
 def unreadable(url: str, why: object) -> ConfigurationError:
-    """What to raise for a queue that cannot be read."""
-    return ConfigurationError(f"cannot read gearmand's queue in {shown(url)}: {str(why).strip() or why!r}")
+    """Return the exception for a queue that cannot be read."""
+    return ConfigurationError(f"cannot read gearmand's queue in {redacted(url)}: {str(why).strip() or why!r}")
 
 
 def _split(key: bytes, functions: Collection[bytes]) -> tuple[bytes, bytes] | None:

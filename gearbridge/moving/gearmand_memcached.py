@@ -50,13 +50,17 @@ def _listed(connection: socket.socket, answers: IO[bytes], prefix: bytes) -> lis
     """The queue's keys, in the order in which they were set."""
     connection.sendall(b"lru_crawler metadump all\r\n")
     found: list[tuple[int, bytes]] = []
-    while (line := answers.readline()) != b"END\r\n":
+    line = answers.readline()
+    if line == b"OK\r\n":  # newer ones answer OK first
+        line = answers.readline()
+    while line != b"END\r\n":
         listed = _LISTED.match(line)
         if not listed:
             raise EOFError(f"it does not list its keys: {line.strip().decode('utf-8', 'backslashreplace')}")
         key = unquote_to_bytes(listed[1])
         if key.startswith(prefix):
             found.append((int(listed[2]), key))
+        line = answers.readline()
     return [key for _, key in sorted(found)]
 
 

@@ -54,7 +54,7 @@ def _keys(connection: socket.socket, answers: IO[bytes], prefix: bytes) -> list[
     while True:
         connection.sendall(_command(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"1000"))
         cursor, some = _answer(answers)
-        found.update(some)  # SCAN may tell a key twice
+        found.update(some)  # SCAN may return a key twice
         if cursor == b"0":
             return sorted(found)
 

@@ -17,10 +17,10 @@ from urllib.parse import quote
 import psycopg
 import pymysql
 import pymysql.cursors
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.database.urls import database_url
 
 from .gearmand import Queued, unreadable
 
@@ -37,9 +37,9 @@ _TABLES = {"sqlite": "gearman_queue", "mysql": "gearman_queue", "mariadb": "gear
 def read(url: str, functions: Collection[bytes]) -> Iterator[Queued]:
     """The jobs in the table. Raises ConfigurationError where it cannot be read."""
     try:
-        place = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"gearmand+{url} cannot be understood: {error}") from error
+        place = database_url(url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"gearmand+{redacted(url)} cannot be used: {error}") from None
     kind = place.get_backend_name()
     table, charset = (str(place.query.get(*one)) for one in (("table", _TABLES.get(kind, "queue")), ("charset", "")))
     unknown = place.query.keys() - {"table", "charset"}
@@ -53,7 +53,7 @@ def read(url: str, functions: Collection[bytes]) -> Iterator[Queued]:
             yield from _mysql(place, table, charset or "utf8mb4")
         else:
             yield from _postgresql(place, table)
-    except (sqlite3.Error, psycopg.Error, pymysql.Error) as error:
+    except (sqlite3.Error, psycopg.Error, pymysql.Error, RuntimeError) as error:  # PyMySQL's, where it cannot log in
         raise unreadable(url, error) from error
 
 
@@ -77,16 +77,16 @@ def _postgresql(place: URL, table: str) -> Iterator[Queued]:
     target = place.set(drivername="postgresql").render_as_string(hide_password=False)
     # gearmand does not quote the name, so PostgreSQL has it in lower case.
     name = psycopg.sql.Identifier(*table.lower().split("."))
-    with psycopg.connect(target) as connection:
+    with psycopg.connect(target, client_encoding="utf8") as connection:
         connection.read_only = True
         with connection.cursor("gearmand", row_factory=psycopg.rows.tuple_row) as cursor:
             cursor.itersize = _ROWS
             # The names as the bytes that gearmand sent, whatever the database's encoding.
             cursor.execute(
                 psycopg.sql.SQL(
-                    "SELECT convert_to(function_name, getdatabaseencoding()), "
-                    "convert_to(unique_key, getdatabaseencoding()), priority, data, when_to_run "
-                    "FROM {} ORDER BY age(xmin) DESC, ctid"
+                    "SELECT pg_catalog.convert_to(function_name, pg_catalog.getdatabaseencoding()), "
+                    "pg_catalog.convert_to(unique_key, pg_catalog.getdatabaseencoding()), priority, data, when_to_run "
+                    "FROM {} ORDER BY pg_catalog.age(xmin) DESC, ctid"
                 ).format(name)
             )
             yield from map(Queued._make, cursor)
@@ -97,7 +97,7 @@ def _mysql(place: URL, table: str, charset: str) -> Iterator[Queued]:
         host=place.host or "localhost",
         port=place.port or 3306,
         user=place.username,
-        password=place.password or "",
+        password=(place.password or "").encode(),  # PyMySQL takes text for Latin-1
         database=place.database,
         connect_timeout=5,
         cursorclass=pymysql.cursors.SSCursor,

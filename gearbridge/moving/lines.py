@@ -15,20 +15,15 @@ import binascii
 import json
 from typing import Any
 
-from gearbridge.core.admission import MAX_FUNCTION, MAX_UNIQUE_KEY
-from gearbridge.core.client_commands import MAX_DUE
-from gearbridge.core.replies import MAX_HANDLE
 from gearbridge.errors import ConfigurationError
-from gearbridge.records import Priority, StoredJob
-from gearbridge.traces import split_trace, to_traceparent, with_trace
+from gearbridge.records import MAX_DUE, MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE_KEY, PRIORITIES, StoredJob
+from gearbridge.traceparent import split_trace, to_traceparent, with_trace
 
 _BASE64 = "_base64"
 _NUMBERS = {"due": MAX_DUE, "attempts": 2**31 - 1}
 _OCTETS = {"handle": MAX_HANDLE, "function": MAX_FUNCTION, "unique_key": MAX_UNIQUE_KEY, "reducer": MAX_FUNCTION}
 _PLAIN = {"priority", "traceparent", *_NUMBERS}
 _KNOWN = {*_OCTETS, *(name + _BASE64 for name in _OCTETS), "payload", "payload" + _BASE64, *_PLAIN}
-_PRIORITIES = {priority.name.lower(): int(priority) for priority in Priority}
-_PRIORITY_NAMES = {number: name for name, number in _PRIORITIES.items()}
 
 
 def line_of(job: StoredJob) -> bytes:
@@ -36,7 +31,7 @@ def line_of(job: StoredJob) -> bytes:
     fields: dict[str, object] = {}
     for name, octets in (("handle", job.handle), ("function", job.function), ("unique_key", job.unique_key)):
         _set(fields, name, octets)
-    fields["priority"] = _PRIORITY_NAMES[job.priority]
+    fields["priority"] = PRIORITIES[job.priority]
     fields["due"] = job.due
     fields["attempts"] = job.attempts
     reducer, traceparent = split_trace(job.reducer)
@@ -48,7 +43,7 @@ def line_of(job: StoredJob) -> bytes:
 
 
 def job_of(line: bytes) -> StoredJob:
-    """The job that a line tells of. Raises ConfigurationError that says what is wrong with it."""
+    """Read the job of a line. Raises ConfigurationError with what is wrong with it."""
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:  # ValueError is also text that is not UTF-8
@@ -69,8 +64,8 @@ def job_of(line: bytes) -> StoredJob:
     if not names["handle"] or not all(0x21 <= octet <= 0x7E for octet in names["handle"]):
         raise ConfigurationError("a job needs a handle, of ASCII without spaces")
     priority = fields.get("priority", "normal")
-    if not isinstance(priority, str) or priority not in _PRIORITIES:
-        raise ConfigurationError(f"priority must be one of {', '.join(_PRIORITIES)}, not {priority!r}")
+    if not isinstance(priority, str) or priority not in PRIORITIES:
+        raise ConfigurationError(f"priority must be one of {', '.join(PRIORITIES)}, not {priority!r}")
     try:
         traceparent = to_traceparent(fields.get("traceparent"))
     except (ValueError, AttributeError):
@@ -81,7 +76,7 @@ def job_of(line: bytes) -> StoredJob:
         names["function"],
         _octets(fields, "payload"),
         names["unique_key"],
-        _PRIORITIES[priority],
+        PRIORITIES.index(priority),
         due,
         attempts,
         with_trace(names["reducer"], traceparent),

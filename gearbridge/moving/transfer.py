@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from gearbridge.records import StoredJob
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
 
     #: Called now and then with how many jobs have been moved so far.
     Report = Callable[[int], None]
@@ -31,7 +31,7 @@ GROUP_BYTES = 8 << 20
 
 
 class Imported(NamedTuple):
-    """How many jobs were put into the store, and how many were left out because their handles were there."""
+    """Counts of jobs put into the store, and of jobs left out because their handles were there."""
 
     new: int
     present: int
@@ -76,7 +76,7 @@ def open_store(url: str, *, existing: bool = False) -> closing[Store]:
     it is a file that is not there (opening it would make it).
     """
     store = store_for(url)
-    if not store.abilities.durable:
+    if not store.traits.durable:
         raise ConfigurationError(f"{url} keeps nothing: there is nothing to move from it or into it")
     if (
         existing

@@ -1,4 +1,4 @@
-"""Figures of several servers as one table. It asks nobody: answers of the admin protocol are handed in."""
+"""Figures of several servers as one table. It sends nothing: answers of the admin protocol are passed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Answers(NamedTuple):
-    """What one server said to `version`, `status`, `prioritystatus` and `workers`."""
+    """One server's answers to `version`, `status`, `prioritystatus` and `workers`."""
 
     version: str
     status: Sequence[str]
@@ -51,7 +51,7 @@ SORTS: dict[str, Callable[[Row], tuple[float | str, ...]]] = {
 
 
 def read(answers: Mapping[str, Answers], trouble: Mapping[str, str], at: float, before: Reading | None) -> Reading:
-    """Add up what the servers say, and compare it with the reading before."""
+    """Add up the servers' answers, and compare them with the reading before."""
     rows: dict[str, Row] = {}
     for one in answers.values():
         for row in _rows(one):
@@ -70,14 +70,15 @@ def sorted_rows(reading: Reading, sort: str) -> list[Row]:
 
 
 def _rows(answers: Answers) -> Iterable[Row]:
-    queued = {name: tuple(map(int, numbers)) for name, *numbers in map(_cells, answers.priorities)}
-    for name, total, running, workers in map(_cells, answers.status):
+    queued = {name: tuple(map(int, numbers)) for name, *numbers in (_cells(line, 4) for line in answers.priorities)}
+    for name, total, running, workers in (_cells(line, 3) for line in answers.status):
         high, normal, low, *_ = queued.get(name, (0, 0, 0))
         yield Row(name, int(total) - int(running), high, normal, low, int(running), int(workers))
 
 
-def _cells(line: str) -> list[str]:
-    return line.split("\t")
+def _cells(line: str, numbers: int) -> list[str]:
+    """A name, which may have tabulators itself, and the numbers behind it."""
+    return line.rsplit("\t", numbers)
 
 
 def _sum(one: Row, other: Row) -> Row:

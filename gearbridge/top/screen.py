@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gearbridge.escaping import escaped
+
 from .figures import sorted_rows
 
 if TYPE_CHECKING:
@@ -34,20 +36,15 @@ def lines(reading: Reading, width: int, height: int, sort: str = "waiting", firs
 def table(reading: Reading, sort: str = "waiting") -> list[str]:
     """The figures once, without colours, for a pipe or a file."""
     rows = sorted_rows(reading, sort)
-    width = max([len("FUNCTION"), *(len(row.name) for row in rows)])
+    width = max([len("FUNCTION"), *(len(escaped(row.name)) for row in rows)])
     return [
         f"{'FUNCTION':<{width}}" + "".join(f"{column:>{_WIDTH}}" for column in _COLUMNS[:6]),
-        *(f"{clean(row.name):<{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in _cells(row)[:6]) for row in rows),
+        *(f"{escaped(row.name):<{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in _cells(row)[:6]) for row in rows),
     ]
 
 
-def clean(name: str) -> str:
-    """A name that moves no cursor: what is not printable becomes a question mark."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
-
-
 def _fitting(width: int) -> int:
-    """How many columns of numbers there is room for."""
+    """Return the number of columns that fit."""
     return max(1, min(len(_COLUMNS), (width - 12) // _WIDTH))
 
 
@@ -55,11 +52,11 @@ def _totals(reading: Reading, rows: list[Row], width: int) -> str:
     waiting, running = sum(row.waiting for row in rows), sum(row.running for row in rows)
     servers = ", ".join(f"{server} ({version})" for server, version in reading.versions.items()) or "no server answers"
     text = f"{waiting:,} waiting  {running:,} running  {reading.connections} connections  {len(rows):,} functions"
-    return BOLD + f"{text}   {clean(servers)}"[: width - 1] + PLAIN
+    return BOLD + f"{text}   {escaped(servers)}"[: width - 1] + PLAIN
 
 
 def _trouble(reading: Reading, width: int) -> list[str]:
-    return [RED + clean(f"{server}: {why}")[: width - 1] + PLAIN for server, why in reading.trouble.items()]
+    return [RED + escaped(f"{server}: {why}")[: width - 1] + PLAIN for server, why in reading.trouble.items()]
 
 
 def _head(name_width: int, width: int, sort: str) -> str:
@@ -69,13 +66,13 @@ def _head(name_width: int, width: int, sort: str) -> str:
 
 
 def _row(row: Row, name_width: int, width: int) -> str:
-    name = clean(row.name)
+    name = escaped(row.name)
     if len(name) >= name_width:
         name = name[: name_width - 2] + "…"
     cells = "".join(f"{cell:>{_WIDTH}}" for cell in _cells(row)[: _fitting(width)])
     text = f"{name:<{name_width}}{cells}"[: width - 1]
     if row.waiting and not row.workers:
-        return RED + text + PLAIN  # nobody is there to do it
+        return RED + text + PLAIN  # there is no worker for it
     return text if row.waiting or row.running else DIM + text + PLAIN
 
 

@@ -1,6 +1,6 @@
-"""From gearmand's options to what our server is told. Pure but for the system's table of services.
+"""From gearmand's options to our server's configuration. Pure but for the system's table of services.
 
-What is given and has no meaning here becomes a note for the log; what would be promised and not kept is refused.
+An option without a meaning here becomes a note for the log; one whose promise could not be kept is refused.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.server.logs import LEVELS
+from gearbridge.process.logs import LEVELS
 
+from ..sizes import read_size
 from .options import BY_NAME, WITHOUT_MEANING
 from .queues import store_url
 
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, str | int | bool]
 
-#: Where gearmand keeps its process id when it is not told; that it cannot write there is nobody's fault.
+#: gearmand's default pid file; that it cannot be written is not an error.
 DEFAULT_PID_FILE = BY_NAME["pid-file"].default
 _TABLES = ("libsqlite3-table", "libpq-table", "mysql-table")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to serve; `notes` are for the log. `http_port` is where gearmand's HTTP protocol is served, None: nowhere."""
+    """A server's configuration; `notes` are for the log. `http_port` is that of gearmand's HTTP protocol, if any."""
 
     config: ServerConfig
     process: ProcessOptions
@@ -39,12 +40,12 @@ class Plan:
 
 
 def plan(values: Values, config: ServerConfig, process: ProcessOptions) -> Plan:
-    """What the options given change of `config` and `process`. Raises ConfigurationError for what cannot be had."""
+    """Apply the given options to `config` and `process`. Raises ConfigurationError for what is not supported."""
     return Plan(_config(values, config), _process(values, process), _notes(values), _http_port(values))
 
 
 def check(values: Values) -> None:
-    """What gearmand checks before it does anything. Raises ConfigurationError."""
+    """Check what gearmand checks first. Raises ConfigurationError."""
     if values.get("verbose", "ERROR") not in LEVELS:
         raise ConfigurationError("Invalid value for --verbose supplied")
     if int(values.get("hashtable-buckets", 991)) <= 0:
@@ -60,6 +61,7 @@ _RANGES = {
     "backlog": (0, 2**31 - 1),
     "file-descriptors": (0, 2**62),
     "mysql-port": (1, 65535),
+    "max-packet": (1024, 2**32 - 1),
 }
 
 
@@ -88,6 +90,9 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keepalive-idle": ("keepalive_idle", int),
     "keepalive-interval": ("keepalive_interval", int),
     "keepalive-count": ("keepalive_count", int),
+    "max-packet": ("max_packet", int),
+    "memory": ("memory", read_size),
+    "stop-patience": ("stop_patience", float),
 }
 
 _PROCESS = {

@@ -57,7 +57,7 @@ OPTIONS = (
     Option("ssl-ca-file", "", TEXT, "Gear", "File with the authorities that sign clients' certificates."),
     Option("ssl-certificate", "", TEXT, "Gear", "File with the server's certificate (PEM)."),
     Option("ssl-key", "", TEXT, "Gear", "File with its private key."),
-    Option("libmemcached-servers", "", TEXT, "libmemcached", "HOST:PORT of the memcached server."),
+    Option("libmemcached-servers", "", TEXT, "libmemcached", "HOST:PORT of the memcached, or of several with commas."),
     Option("libmemcached-prefix", "", TEXT, "libmemcached", "What keys begin with."),
     Option("libsqlite3-db", "", TEXT, "libsqlite3", "Database file."),
     Option("store-queue-on-shutdown", "", FLAG, "libsqlite3", "Without meaning here: jobs are stored at once."),
@@ -70,22 +70,25 @@ OPTIONS = (
     Option("mysql-password", "", TEXT, "MySQL", "Password."),
     Option("mysql-db", "", TEXT, "MySQL", "Database."),
     Option("mysql-table", "", TEXT, "MySQL", "Without meaning here: the table has a name of its own."),
-    Option("redis-server", "", TEXT, "", "There is no store in Redis."),
-    Option("redis-port", "", TEXT, "", "There is no store in Redis."),
-    Option("redis-password", "", TEXT, "", "There is no store in Redis."),
-    Option("redis-prefix", "", TEXT, "", "There is no store in Redis."),
+    Option("redis-server", "", TEXT, "redis", "Host of the Redis or Valkey.", "127.0.0.1"),
+    Option("redis-port", "", NUMBER, "redis", "Port of it.", "6379"),
+    Option("redis-password", "", TEXT, "redis", "Password."),
+    Option("redis-prefix", "", TEXT, "redis", "What keys begin with.", "_gear_"),
+    Option("max-packet", "", NUMBER, "gearbridge", "Largest packet taken, in bytes.", "67108864"),
+    Option("memory", "", TEXT, "gearbridge", "How much memory the server may take, such as 512M."),
+    Option("stop-patience", "", NUMBER, "gearbridge", "Seconds for which SIGUSR1 lets clients go on submitting.", "10"),
     Option("check-args", "", FLAG, "", "Check the options and end."),
 )
 
 BY_NAME = {option.name: option for option in OPTIONS}
 BY_SHORT = {option.short: option for option in OPTIONS if option.short}
 
-#: Options that are taken and change nothing; the log says so. A worker's functions take turns with or without -R.
+#: Options that are accepted, logged, and change nothing. A worker's functions take turns with or without -R.
 WITHOUT_MEANING = tuple(option.name for option in OPTIONS if option.help.startswith("Without meaning here"))
 
 
 def help_text() -> str:
-    """What `gearmand --help` shows."""
+    """Return the output of `gearmand --help`."""
     lines = ["Allowed options:"]
     group = None
     for option in OPTIONS:

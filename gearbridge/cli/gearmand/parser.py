@@ -37,7 +37,7 @@ def parse_file(text: str) -> tuple[Values, list[str]]:
     """The options in a configuration file, and the words in it that are none.
 
     Words are parted by spaces and line ends, without quoting. gearmand passes over words that are no options in
-    silence; here they are returned, to be told. It takes abbreviations in the file; here names are whole.
+    silence; here they are returned, to be logged. It takes abbreviations in the file; here names are whole.
     """
     kept: list[str] = []
     stray: list[str] = []

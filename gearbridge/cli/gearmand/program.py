@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError, GearbridgeError
 from gearbridge.server.config import ServerConfig
-from gearbridge.server.launch import ProcessOptions, launch
+from gearbridge.server.launch import ProcessOptions, check_start, launch
 from gearbridge.version import __version__
 
-from ..beside import beside
+from ..companions import server_companions
+from ..output import say
 from .mapping import check, plan
 from .options import BY_NAME, help_text
 from .parser import parse, parse_file
@@ -24,6 +24,7 @@ from .queues import QueueRefused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .mapping import Plan
     from .parser import Values
 
 NAME = "gearmand"
@@ -43,9 +44,9 @@ def main(words: Sequence[str]) -> int:
     try:
         return _run(words)
     except QueueRefused as error:
-        print(f"{NAME}: {error}\n{NAME}: Error while initializing the queue : {error.queue}", file=sys.stderr)
+        say(f"{NAME}: {error}\n{NAME}: Error while initializing the queue : {error.queue}", err=True)
     except GearbridgeError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
+        say(f"{NAME}: {error}", err=True)
     return 1
 
 
@@ -79,6 +80,9 @@ def _run(words: Sequence[str]) -> int:
     values = {**from_file, **given}
     check(values)
     if values.get("check-args"):
+        # gearmand ends here, whatever it would refuse later; a check that accepts what does not start is none.
+        told = _plan(values)
+        check_start(told.config, told.process)
         return 0
     if values.get("help"):
         print(help_text(), end="")
@@ -86,14 +90,18 @@ def _run(words: Sequence[str]) -> int:
     if values.get("version"):
         print(f"\n{NAME} {__version__} (gearbridge)")
         return 0
+    told = _plan(values)
+    companions = server_companions(None, told.config.listen, told.http_port, _log.info)
+    launch(told.config, told.process, _log.info, (*notes, *told.notes), companions)
+    return 0
+
+
+def _plan(values: Values) -> Plan:
     _add_environment(values)
-    told = plan(
+    return plan(
         values,
         ServerConfig(listen=""),
         ProcessOptions(
             pid_file=BY_NAME["pid-file"].default, log_file=BY_NAME["log-file"].default, level=BY_NAME["verbose"].default
         ),
     )
-    companions = beside(None, told.config.listen, told.http_port, _log.info)
-    launch(told.config, told.process, _log.info, (*notes, *told.notes), companions)
-    return 0

@@ -1,19 +1,24 @@
-"""From gearmand's queue options to a store's URL. Pure: it opens nothing."""
+"""From gearmand's queue options to a store's URL. It opens nothing."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.stores.database.redaction import without_quotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Values = Mapping[str, str | int | bool]
 
+#: Where MySQL and MariaDB listen on a machine, as Debian, Red Hat and MySQL's own packages have it.
+_MYSQL_SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock")
+
 #: What gearmand can be built with and gearbridge has no store for.
-_NO_STORE = ("redis", "libtokyocabinet", "libdrizzle")
+_NO_STORE = ("libtokyocabinet", "libdrizzle")
 
 
 class QueueRefused(ConfigurationError):
@@ -43,21 +48,21 @@ def _memory(_values: Values) -> str:
 
 
 def _sqlite(values: Values) -> str:
-    return f"sqlite:///{_required(values, 'libsqlite3-db', '<dbfile>')}"
+    return f"sqlite:///{quote(_required(values, 'libsqlite3-db', '<dbfile>'))}"
 
 
 def _postgresql(values: Values) -> str:
     conninfo = str(values.get("libpq-conninfo", ""))
     if conninfo.startswith(("postgresql://", "postgres://")):
         return conninfo
-    # libpq's own reading of its strings; what they leave out, PGHOST and the like say, as with gearmand.
+    # libpq's own reading of its strings; what they leave out comes from PGHOST and the like, as with gearmand.
     from psycopg import Error  # noqa: PLC0415  other queues need no driver
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
     try:
         parts = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
     except Error as error:
-        raise ConfigurationError(f"--libpq-conninfo cannot be read: {str(error).strip()}") from error
+        raise ConfigurationError(f"--libpq-conninfo cannot be parsed: {without_quotes(error)}") from None
     database = parts.pop("dbname", "")
     user = _login(parts.pop("user", ""), parts.pop("password", ""))
     rest = "&".join(f"{name}={quote(value, safe='')}" for name, value in parts.items())
@@ -67,16 +72,40 @@ def _postgresql(values: Values) -> str:
 def _mysql(values: Values) -> str:
     database = quote(_required(values, "mysql-db", "<database>"), safe="")
     login = _login(str(values.get("mysql-user", "")), str(values.get("mysql-password", "")))
-    host = values.get("mysql-host", "localhost")
-    return f"mysql://{login}{host}:{values.get('mysql-port', 3306)}/{database}"
+    host = str(values.get("mysql-host", "localhost"))
+    socket = _mysql_socket() if host == "localhost" else None
+    if socket is not None:
+        return f"mysql://{login}/{database}?unix_socket={quote(socket)}"
+    return f"mysql://{login}{_in_url(host)}:{values.get('mysql-port', 3306)}/{database}"
+
+
+def _mysql_socket() -> str | None:
+    """The socket that MySQL's own library connects to for `localhost`; None where there is none: then it is TCP."""
+    places = (os.environ.get("MYSQL_UNIX_PORT", ""), *_MYSQL_SOCKETS)
+    return next((place for place in places if place and os.path.exists(place)), None)
 
 
 def _memcached(values: Values) -> str:
-    servers = _required(values, "libmemcached-servers", "<servers>")
-    return f"memcached://{servers}/{quote(str(values.get('libmemcached-prefix', 'gear_')), safe='')}"
+    # gearmand's library takes a string of options; scripts give it one, with the prefix behind the servers.
+    servers, *options = _required(values, "libmemcached-servers", "<servers>").split()
+    prefix = str(values.get("libmemcached-prefix", "gear_"))
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in {"--libmemcached-prefix", "--NAMESPACE"} or not value:
+            raise ConfigurationError(f"--libmemcached-servers has {name}, which has no meaning here")
+        prefix = value
+    return f"memcached://{servers}/{quote(prefix, safe='')}"
 
 
-#: By gearmand's names, in small letters; old manuals of gearmand say libpq for Postgres.
+def _redis(values: Values) -> str:
+    password = str(values.get("redis-password", ""))
+    login = f":{quote(password, safe='')}@" if password else ""
+    host = _in_url(str(values.get("redis-server", "127.0.0.1")))
+    prefix = quote(str(values.get("redis-prefix", "_gear_")), safe="")
+    return f"redis://{login}{host}:{values.get('redis-port', 6379)}/0?prefix={prefix}"
+
+
+#: By gearmand's names, in small letters; old manuals of gearmand have libpq for Postgres.
 _QUEUES: dict[str, Callable[[Values], str]] = {
     "builtin": _memory,
     "libsqlite3": _sqlite,
@@ -84,6 +113,7 @@ _QUEUES: dict[str, Callable[[Values], str]] = {
     "libpq": _postgresql,
     "mysql": _mysql,
     "libmemcached": _memcached,
+    "redis": _redis,
 }
 
 
@@ -92,6 +122,10 @@ def _required(values: Values, name: str, shown: str) -> str:
     if not value:
         raise ConfigurationError(f"missing required --{name}={shown} argument")
     return str(value)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _login(user: str, password: str) -> str:

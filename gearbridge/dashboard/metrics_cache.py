@@ -28,7 +28,7 @@ class _Kept(NamedTuple):
     stale_at: float
 
 
-class Scraped:
+class MetricsCache:
     """The page in each format that is asked for, of figures read anew. To be used in one event loop."""
 
     def __init__(self, read: Callable[[], Figures]) -> None:
@@ -47,6 +47,6 @@ class Scraped:
 
 
 def _make(figures: Figures, accept: str) -> _Kept:
-    begun = time.thread_time()  # of this thread alone: waiting for a busy event loop costs nobody anything
+    begun = time.thread_time()  # of this thread alone: waiting for a busy event loop delays no one else
     text = render(figures, accept)
     return _Kept(text, time.monotonic() + _SHARE * (time.thread_time() - begun))

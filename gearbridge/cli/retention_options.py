@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gearbridge.server.retention import KEEP_DONE, KEEP_FAILED
+from gearbridge.persistence.retention import KEEP_DONE, KEEP_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

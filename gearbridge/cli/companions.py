@@ -1,27 +1,29 @@
-"""What runs beside a server or a bridge, in its event loop: the dashboard, gearmand's HTTP protocol, or nothing."""
+"""What else runs in the event loop of a server or a bridge: the dashboard, gearmand's HTTP protocol, or nothing."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from gearbridge.server.service import nothing
+from gearbridge.server.service import no_companions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from gearbridge.bridge.daemon import Beside as BesideBridge
+    from gearbridge.bridge.daemon import Companions as BridgeCompanions
     from gearbridge.dashboard.serving import HttpConfig
-    from gearbridge.server.service import Beside, Service
+    from gearbridge.server.service import Companions, Service
 
 
-def beside(http: HttpConfig | None, host: str, http_port: int | None, say: Callable[[str], None]) -> Beside:
-    """The dashboard as `http` says, and gearmand's protocol on `host` and `http_port`; None is none of it."""
+def server_companions(
+    http: HttpConfig | None, host: str, http_port: int | None, say: Callable[[str], None]
+) -> Companions:
+    """Serve the dashboard configured in `http`, and gearmand's protocol on `host` and `http_port`; None serves none."""
     if http is None and http_port is None:
-        return nothing
+        return no_companions
     # Only here, so that a server without either neither loads nor needs any of it.
     from gearbridge.dashboard.app import server_application  # noqa: PLC0415
-    from gearbridge.dashboard.board import Board  # noqa: PLC0415
+    from gearbridge.dashboard.cached_monitor import CachedMonitor  # noqa: PLC0415
     from gearbridge.dashboard.server_view import ServerView  # noqa: PLC0415
     from gearbridge.dashboard.serving import gearmand_served, served  # noqa: PLC0415
 
@@ -30,20 +32,20 @@ def beside(http: HttpConfig | None, host: str, http_port: int | None, say: Calla
         view = ServerView(service)
         async with contextlib.AsyncExitStack() as stack:
             if http is not None:
-                board = Board(view)
+                board = CachedMonitor(view)
                 await stack.enter_async_context(board.remembering())
-                await stack.enter_async_context(served(server_application(board), http, say))
+                await stack.enter_async_context(served(server_application(board), http, say, service.connection_limit))
             if http_port is not None:
-                await stack.enter_async_context(gearmand_served(view, host, http_port, say))
+                await stack.enter_async_context(gearmand_served(view, host, http_port, say, service.connection_limit))
             yield
 
     return entered
 
 
-def beside_bridge(http: HttpConfig | None, say: Callable[[str], None]) -> BesideBridge:
-    """A bridge's dashboard as `http` says; None is none."""
+def bridge_companions(http: HttpConfig | None, say: Callable[[str], None]) -> BridgeCompanions:
+    """Serve a bridge's dashboard as configured in `http`; None serves none."""
     if http is None:
-        return nothing
+        return no_companions
     from gearbridge.dashboard.app import bridge_application  # noqa: PLC0415  as above
     from gearbridge.dashboard.bridge_view import BridgeView  # noqa: PLC0415
     from gearbridge.dashboard.serving import served  # noqa: PLC0415

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.private_files import MODE, NewFiles, read_mode, with_mode
+
+from .output import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +30,25 @@ def pid_file_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def file_mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --file-mode, which holds for the process; the function gets nothing."""
+    return click.option(
+        "--file-mode",
+        metavar="MODE",
+        expose_value=False,
+        callback=_use_mode,
+        help="The mode of new SQLite files, logs and pid files in octal digits, such as 0640 for a group that may read "
+        "them; a file that is there keeps its own. [default: 0600]",
+    )(command)
+
+
+def _use_mode(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    try:
+        NewFiles.mode = MODE if value is None else read_mode(value)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
 @contextlib.contextmanager
 def pid_file_at(path: Path | None) -> Iterator[None]:
     """Keep this process's id in a file while the block runs. Raises ConfigurationError where it cannot be written."""
@@ -34,7 +56,8 @@ def pid_file_at(path: Path | None) -> Iterator[None]:
         yield
         return
     try:
-        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+        with open(path, "w", encoding="ascii", opener=with_mode) as written:
+            written.write(f"{os.getpid()}\n")
     except OSError as error:
         raise ConfigurationError(f"the pid file {path} cannot be written: {error.strerror}") from error
     try:
@@ -44,8 +67,8 @@ def pid_file_at(path: Path | None) -> Iterator[None]:
 
 
 def announce(line: str) -> None:
-    """Say at once, on standard error, what a daemon has begun to do."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a daemon's first line at once, on standard error."""
+    say(line, err=True)
 
 
 def detach() -> None:

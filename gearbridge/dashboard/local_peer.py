@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Shell(Protocol):
-    """What a caller needs of the service."""
+    """The part of the service that a local peer uses."""
 
     engine: Engine
 
     def flush(self) -> None:
-        """Send what the engine has to say."""
+        """Send what the engine has queued for its peers."""
 
 
-class Caller:
-    """One connection. A context manager: leaving it disconnects, and a foreground job that runs for it is nobody's."""
+class LocalPeer:
+    """One connection. A context manager: leaving it disconnects, and abandons a foreground job that runs for it."""
 
     def __init__(self, shell: Shell, name: str) -> None:
         self._shell = shell
@@ -43,8 +43,7 @@ class Caller:
 
     def send(self, command: int, *args: bytes) -> None:
         """Send a packet."""
-        self._shell.engine.queue.now = time.monotonic()
-        self._shell.engine.receive(self.peer, [(command, args)])
+        self._shell.engine.receive(self.peer, [(command, args)], time.monotonic())
         self._shell.flush()
 
     async def next(self) -> Packet:

@@ -18,18 +18,20 @@ from .text import shown
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from .seen import FunctionSeen, Seen
+    from gearbridge.core.snapshot import FunctionSnapshot
+
+    from .monitor import Monitor
 
 #: Seconds between two points of a sparkline, and how many points there are.
 PAUSE = 2.0
 POINTS = 60
-#: Functions with a sparkline: the first that had jobs. More cost memory, and nobody looks at them all.
+#: Functions with a sparkline: the first that had jobs. More cost memory, and would not be looked at.
 REMEMBERED = 1000
 #: A reading is used for a second, or for so many times as long as it took.
 _FRESH = 1.0
 _SHARE = 50
 
-_SORTS: dict[str, Callable[[FunctionSeen], float]] = {
+_SORTS: dict[str, Callable[[FunctionSnapshot], float]] = {
     "waiting": lambda one: sum(one.queued) + one.later,
     "running": lambda one: one.running,
     "workers": lambda one: one.workers,
@@ -43,7 +45,7 @@ SORTS = ("name", *_SORTS)
 class Page(NamedTuple):
     """Some of the functions; `matching` is how many the search found, `total` how many there are."""
 
-    functions: list[FunctionSeen]
+    functions: list[FunctionSnapshot]
     matching: int
     total: int
 
@@ -58,12 +60,12 @@ class Totals(NamedTuple):
     idle_functions: int
 
 
-class Board:
-    """What is seen, read at most once a second."""
+class CachedMonitor:
+    """The monitor's snapshots, read at most once a second."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: Monitor) -> None:
         self.seen = seen
-        self._functions: list[FunctionSeen] = []
+        self._functions: list[FunctionSnapshot] = []
         self._stale_at = 0.0
         self._history: dict[bytes, deque[tuple[int, int]]] = {}  # waiting, and completed so far
         self._throughput: deque[int] = deque(maxlen=POINTS)
@@ -79,7 +81,7 @@ class Board:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def functions(self) -> list[FunctionSeen]:
+    def functions(self) -> list[FunctionSnapshot]:
         """All functions, not older than a second or so."""
         now = time.monotonic()
         if now >= self._stale_at:
