@@ -149,6 +149,7 @@ def test_the_image_is_built_from_what_it_copies(tmp_path: Path) -> None:
     for word, rest in stages(DOCKER / "Dockerfile")["build"]:
         if word == "COPY":
             for source in rest.split()[:-1]:
+                (tmp_path / source).parent.mkdir(exist_ok=True)
                 copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
                 copy(ROOT / source, tmp_path / source)
     subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,19 +12,27 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 import pytest
+from psycopg.rows import class_row, dict_row, kwargs_row, namedtuple_row, scalar_row
+from pymysql.cursors import DictCursor, SSDictCursor
+from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 import gearbridge
+from gearbridge.triggers import Trigger, create, installed
+from tests.fixtures.mysql import SERVERS
+from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gearbridge.extension.cluster import TemporaryCluster
     from tests.fixtures.place import Place
+    from tests.fixtures.postgres import Database
 
 COLUMNS = "handle, payload, unique_key, priority, due, state, max_attempts, keep_result"
 
@@ -104,7 +113,7 @@ def test_a_trace_is_of_that_job_only_and_the_worker_gets_it(place: Place, tmp_pa
     assert sorted(told) == [(b"plain", ""), (b"traced", TRACE)]
 
 
-@pytest.mark.parametrize("place", ["postgresql", "mysql"], indirect=True)
+@pytest.mark.parametrize("place", ["postgresql", *SERVERS], indirect=True)
 def test_the_sessions_trace_is_that_of_all_others(place: Place) -> None:
     own = TRACE.replace("b7", "c8")
     setting = {
@@ -141,3 +150,78 @@ def test_async_connections_of_psycopg(place: Place) -> None:
 
     handle = asyncio.run(main())
     assert place.rows("handle, priority, reducer") == [(handle, 0, "\\x00" + TRACE)]
+
+
+class Record:
+    """What somebody makes of a row."""
+
+    def __init__(self, **columns: object) -> None:
+        self.columns = columns
+
+
+def connections_with_rows_of_all_kinds(place: Place) -> Iterator[Any]:
+    """The driver's connections, each giving rows in another form."""
+    url = make_url(place.url)
+    if place.kind == "sqlite":
+        for factory in (
+            sqlite3.Row,
+            lambda cursor, row: dict(zip([one[0] for one in cursor.description], row, strict=True)),
+        ):
+            db = sqlite3.connect(url.database or "")
+            db.row_factory = factory
+            yield db
+    elif place.kind == "postgresql":
+        for rows in (dict_row, namedtuple_row, scalar_row, class_row(Record), kwargs_row(Record)):
+            yield psycopg.connect(place.url, row_factory=rows)
+    else:
+        login = {"host": url.host, "port": url.port or 0, "user": url.username, "password": url.password or ""}
+        for cursor in (DictCursor, SSDictCursor):
+            yield pymysql.connect(**login, database=url.database, cursorclass=cursor)
+
+
+def test_rows_of_the_connection_may_have_any_form(place: Place) -> None:
+    for number, db in enumerate(connections_with_rows_of_all_kinds(place)):
+        with closing(db):
+            key = f"key {number}"
+            handle = gearbridge.enqueue(db, "f", "x", unique_key=key, run_at=datetime.now(UTC), traceparent=TRACE)
+            assert gearbridge.enqueue(db, "f", "x", unique_key=key) == handle
+            db.commit()
+            assert (handle,) in place.rows("handle")
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_rows_of_an_async_connection_too(place: Place) -> None:
+    async def main() -> str:
+        async with await psycopg.AsyncConnection.connect(place.url, row_factory=dict_row) as db:
+            return await gearbridge.enqueue_async(db, "f", "x", traceparent=TRACE)
+
+    handle = asyncio.run(main())
+    assert place.rows("handle") == [(handle,)]
+
+
+@pytest.fixture
+def ascii_database(postgres_cluster: TemporaryCluster) -> Database:
+    """A database of SQL_ASCII, whose text psycopg gives as bytes."""
+    database = make_database(postgres_cluster, "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    with database.connect() as db:
+        db.execute("CREATE EXTENSION gearbridge")
+    return database
+
+
+def test_handles_and_triggers_in_an_sql_ascii_database(ascii_database: Database) -> None:
+    async def enqueue() -> str:
+        async with await psycopg.AsyncConnection.connect(ascii_database.url, autocommit=True) as db:
+            return await gearbridge.enqueue_async(db, "café", b"x")
+
+    with ascii_database.connect() as db:
+        handles = {gearbridge.enqueue(db, "café", b"x", unique_key="é"), asyncio.run(enqueue())}
+        found = db.execute("SELECT handle FROM gman_jobs").fetchall()
+        assert {bytes(handle).decode() for (handle,) in found} == handles
+        db.execute('CREATE TABLE images (id int, "größe" text)'.encode())
+        create(db, Trigger("images", "insert", "f", payload='NEW."größe"', columns=()))
+        create(db, Trigger("images", "update", "g", columns=("größe",)))
+        db.execute("INSERT INTO images VALUES (1, 'ß')".encode())
+        db.execute("UPDATE images SET \"größe\" = 'ö'".encode())
+        payloads = db.execute("SELECT payload FROM gearbridge.gearbridge_job ORDER BY id DESC LIMIT 2").fetchall()
+        assert [bytes(payload).decode() for (payload,) in payloads] == ['{"größe": "ö"}', "ß"]
+        assert {one.name for one in installed(db)} == {"images_f", "images_g"}

@@ -6,6 +6,7 @@ import ast
 import re
 import shutil
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,51 +18,81 @@ PACKAGE = ROOT / "gearbridge"
 FLOORS = {
     "errors": 0,
     "version": 0,
+    "escaping": 0,
     "ports": 1,
     "wire": 1,
     "records": 1,
-    "traces": 1,
-    "connections": 1,
-    "certificates": 1,
+    "traceparent": 1,
+    "dbapi": 1,
+    "tls_files": 1,
+    "private_files": 1,
     "top": 1,
-    "enqueueing": 2,
-    "following": 2,
+    "enqueue": 2,
     "core": 2,
     "stores": 2,
-    "server": 3,
+    "process": 2,
+    "persistence": 3,
     "client": 3,
     "moving": 3,
+    "server": 4,
+    "bridge": 4,
     "extension": 4,
     "sqlite": 4,
     "bench": 4,
     "triggers": 5,  # quotes as the extension does
     "doctor": 5,  # looks at servers, stores and extensions, and is shown by the command line
-    "bridge": 4,
-    "dashboard": 5,  # of a bridge too
+    "dashboard": 5,  # of a server and of a bridge
     "demo": 5,  # shows the extension and SQLite, and is itself shown by the command line
     "cli": 6,
     "__main__": 7,
     "__init__": 7,  # only gathers the public names
 }
 
+#: The floors inside stores/: each part imports from those before it, and from itself.
+STORE_FLOORS = [
+    {"interface"},
+    {"memory", "database"},
+    {"jobtable", "memcached"},
+    {"ownership", "sqlite", "redis"},
+    {"postgresql", "mysql"},
+    {"innodb_memcached"},
+    {"registry"},
+]
+
+#: What others may import of the core: the engine, what it takes and gives, and what a bridge shares with a server: the
+#: journal, and jobs that SQL enqueued.
+CORE_FACES = {
+    "engine",
+    "settings",
+    "signals",
+    "snapshot",
+    "peer",
+    "pending_reply",
+    "footprint",
+    "histograms",
+    "journal",
+    "enqueued",
+}
+
 #: What a pure module may not know: sockets, threads, clocks, chance, logs.
 IMPURE = {"asyncio", "socket", "selectors", "threading", "time", "datetime", "random", "secrets", "logging", "os"}
 PURE = [
     "wire/*.py",
-    "core/*.py",
+    "core/**/*.py",
     "bridge/relay.py",
     "bridge/tally.py",
-    "client/choice.py",
+    "client/server_order.py",
     "client/requests.py",
     "client/session.py",
     "client/batches.py",
     "client/worker_session.py",
-    "client/worker_turns.py",
+    "client/worker_rotation.py",
     "moving/lines.py",
+    "escaping.py",
     "top/figures.py",
     "top/screen.py",
     "records.py",
-    "traces.py",
+    "traceparent.py",
     "errors.py",
 ]
 
@@ -82,18 +113,30 @@ def name_of(path: Path) -> str:
 
 def imports_of(path: Path) -> set[str]:
     """The modules that a file imports anywhere in it, type-checking imports included, with their full names."""
+    return imports_in(ast.parse(path.read_text(encoding="utf-8")), path)
+
+
+def imports_in(tree: ast.Module, path: Path) -> set[str]:
+    """The modules that a tree imports, with their full names; it is that of a file, or a part of it."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             stem = ".".join((*base, *(node.module.split(".") if node.module else ())))
-            found.add(stem)
-            if stem.count(".") == 0:  # from gearbridge import x, from . import x
-                found.update(f"{stem}.{alias.name}" for alias in node.names)
+            # A name may be a module: from . import x.
+            names = {f"{stem}.{alias.name}" for alias in node.names}
+            submodules = set(filter(is_module, names))
+            found |= submodules if submodules == names else {stem, *submodules}
     return found
+
+
+def is_module(name: str) -> bool:
+    """Return whether the project has a module of this name."""
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 def part_of(module: str) -> str | None:
@@ -111,6 +154,60 @@ def test_imports_go_downwards(path: Path) -> None:
         part = part_of(module)
         if part is not None and part != own and part in FLOORS:
             assert FLOORS[part] < FLOORS[own], f"{name_of(path)} (floor {FLOORS[own]}) imports {module}"
+
+
+@pytest.mark.parametrize("path", modules("stores/**/*.py"), ids=name_of)
+def test_imports_inside_stores_go_downwards(path: Path) -> None:
+    own = path.relative_to(PACKAGE / "stores").with_suffix("").parts[0]
+    floors = {part: floor for floor, parts in enumerate(STORE_FLOORS) for part in parts}
+    for module in imports_of(path):
+        words = module.split(".")
+        if words[:2] == ["gearbridge", "stores"] and len(words) > 2 and words[2] != own:
+            assert floors[words[2]] < floors[own], f"{name_of(path)} imports {module}"
+
+
+def test_only_the_faces_of_the_core_are_imported_from_outside() -> None:
+    found = [
+        f"{name_of(path)} imports {module}"
+        for path in modules("**/*.py")
+        if not path.is_relative_to(PACKAGE / "core")
+        for module in imports_of(path)
+        if module.startswith("gearbridge.core.") and module.removeprefix("gearbridge.core.") not in CORE_FACES
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "path", modules("server/*.py", "persistence/*.py", "bridge/*.py", "dashboard/*.py"), ids=name_of
+)
+def test_nothing_outside_the_core_reaches_through_the_engine(path: Path) -> None:
+    """Not into its lifecycle, queue or peers; and no clock of it is set but by an argument."""
+    reached = re.findall(r"\.lifecycle\b|\bengine\.(?:_\w+|queue|peers)\b", path.read_text(encoding="utf-8"))
+    assert reached == []
+
+
+@pytest.mark.parametrize("folder", [PACKAGE / "stores", *(PACKAGE / "stores").glob("*/")], ids=name_of)
+def test_no_folder_of_stores_has_more_than_15_files(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= 15
+
+
+@pytest.mark.parametrize("path", modules("**/*.py"), ids=name_of)
+def test_no_file_has_more_than_300_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    """Not even for annotations, or in a function: a reader can begin at the bottom."""
+    everywhere = {module_of(path): imports_of(path) for path in modules("**/*.py")}
+    order = TopologicalSorter(
+        {module: imported & everywhere.keys() - {module} for module, imported in everywhere.items()}
+    )
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def module_of(path: Path) -> str:
+    """The full name of the module in a file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("path", modules(*PURE), ids=name_of)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gearbridge.sqlite import Functions
+    from gearbridge.sqlite.functions import Functions
     from tests.fixtures.job_server import JobServer
 
 

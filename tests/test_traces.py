@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gearbridge.traces import is_traceparent, split_trace, to_traceparent, with_trace
+from gearbridge.traceparent import is_traceparent, split_trace, to_traceparent, with_trace
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -24,6 +24,8 @@ from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 
+from . import DRAINED_WITH
+
 #: What is promised: seconds until a million jobs are back, and the share of an empty queue's rate.
 REPLAY_SECONDS = 10
 SHARE = 0.8
@@ -84,6 +86,7 @@ def rates_of_a_load(server: GearbridgeServer) -> dict[str, float]:
 def main(stores: tuple[str, ...], jobs: int, rounds: int) -> None:
     """Print the rates of an empty and of a deep queue, and their ratio."""
     kept = True
+    print(DRAINED_WITH)
     with TemporaryCluster() as cluster:
         for store in stores or ("SQLite", "PostgreSQL"):
             results: Results = {}

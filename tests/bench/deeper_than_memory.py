@@ -23,6 +23,7 @@ from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GearbridgeServer
 
+from . import DRAINED_WITH
 from .deep_queue import rates_of_a_load, show_rates
 
 #: What is promised: the server's resident memory in MB, and the share of an empty queue's rate.
@@ -58,6 +59,7 @@ def resident(pid: int) -> float:
 @click.option("--rounds", default=5, show_default=True)
 def main(stores: tuple[str, ...], jobs: int, rounds: int) -> None:
     """Print the rates of an empty and of a deep queue, their ratio, and the memory of the server."""
+    print(DRAINED_WITH)
     kept = True
     with TemporaryCluster() as cluster:
         for store in stores or ("SQLite", "PostgreSQL"):

@@ -22,6 +22,8 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 
+from . import DRAINED_WITH
+
 #: What is promised: the share of one node's rate.
 SHARE = 0.85
 
@@ -70,6 +72,7 @@ def main(jobs: int, rounds: int) -> None:
                     ]
                     for phase, rate in rates(servers, jobs).items():
                         results.setdefault((phase, count), []).append(rate)
+    print(DRAINED_WITH)
     missed = False
     for phase in ("submit", "work"):
         one, two = (statistics.median(results[phase, count]) for count in (1, 2))

@@ -24,6 +24,8 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 
+from . import DRAINED_WITH
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -181,6 +183,7 @@ def main(jobs: int, rounds: int) -> None:
                 for name, ours, theirs, _promised in pairs:
                     rates[name][0].append(ours())
                     rates[name][1].append(theirs())
+            click.echo(DRAINED_WITH)
             for name, _ours, _theirs, promised in pairs:
                 one, other = (statistics.median(part) for part in rates[name])
                 wanted = f" (promised {promised})" if promised else ""

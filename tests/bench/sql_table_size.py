@@ -28,7 +28,7 @@ from tests.fixtures.workers import working
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gearbridge.stores.base import ClaimableStore
+    from gearbridge.stores.interface import ClaimableStore
 
     Session = psycopg.Connection[tuple[Any, ...]]
 

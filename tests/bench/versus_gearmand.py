@@ -26,6 +26,8 @@ from tests.fixtures.mariadb import MariaDB
 from tests.fixtures.postgres import make_database
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 
+from . import DRAINED_WITH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -158,6 +160,7 @@ def main(stores: tuple[str, ...], jobs: int, gearmand_jobs: int, rounds: int, ti
                         for phase in load.promised:
                             figure = figures[phase]["bytes"] / count if phase == "memory" else figures[phase]["rate"]
                             results.setdefault((store, title, phase, kind), []).append(figure)
+    print(DRAINED_WITH)
     kept = [
         show(store, title, phase, load.promised[phase], results)
         for store, title, load in loads

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearbridge.bridge.relay import Flight, Relay
+from gearbridge.bridge.relay import Relay
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Operation, Progress, Retry
 from gearbridge.wire import commands as c
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gearbridge.bridge.flight import Flight
+
 HISTORIES = int(os.environ.get("GEARBRIDGE_TEST_EXAMPLES", "300"))
 WINDOW = 6
+LIFE = b"0f285fbb7193eb9a"
 
 
 def claimed(handle: bytes, *, keep: bool = False, attempts: int = 0, due: int = 0, key: bytes = b"") -> ClaimedJob:
     job = ClaimedJob(handle, b"f", b"payload", key, due=due)
-    job.max_attempts, job.keep_result = attempts, keep
+    job.max_attempts, job.keep_result, job.life = attempts, keep, LIFE
     return job
 
 
@@ -46,10 +49,25 @@ def settled(relay: Relay) -> Sequence[Operation]:
 def test_what_has_nothing_to_be_written_back_is_handed_over() -> None:
     relay = relay_with(claimed(b"S:1"))
     (flight,) = submitted(relay)
-    assert (flight.command, flight.arguments) == (c.SUBMIT_JOB_BG, (b"f", b"S:1", b"payload"))
+    assert (flight.command, flight.arguments) == (c.SUBMIT_JOB_BG, (b"f", b"S:1@" + LIFE, b"payload"))
     relay.reply(flight, c.JOB_CREATED, [b"H:1"])
     assert settled(relay) == [Drop(b"S:1")]
     assert relay.idle
+
+
+def test_no_more_bytes_are_in_hand_than_there_is_room_for() -> None:
+    relay = Relay(WINDOW, 1000, window_bytes=20)
+    relay.linked()
+    assert relay.capacity_in_bytes() == 20
+    relay.claimed([claimed(b"S:1"), claimed(b"S:2")])  # of 7 bytes
+    assert relay.capacity_in_bytes() == 1, "one job at a time"
+    assert relay.claim_capacity() == {b"f": 0}
+    first, second = submitted(relay)
+    relay.reply(first, c.JOB_CREATED, [b"H:1"])
+    assert relay.wants_claim
+    assert relay.capacity_in_bytes() == 13
+    relay.reply(second, c.JOB_CREATED, [b"H:2"])
+    assert relay.capacity_in_bytes() == 20
 
 
 @pytest.mark.parametrize(
@@ -76,7 +94,7 @@ def test_a_lost_link_brings_everything_back_in_order_and_half_a_result_is_void()
     relay.reply(first, c.WORK_DATA, [b"H:1", b"half "])
     relay.lost()
     assert relay.next_ready() is None
-    assert relay.rooms() is None
+    assert relay.claim_capacity() is None
     relay.linked()
     assert [flight.handle for flight in submitted(relay)] == [b"S:1", b"S:2", b"S:3"]
     relay.reply(first, c.JOB_CREATED, [b"H:9"])
@@ -112,7 +130,7 @@ def test_what_is_refused_waits_a_second_unless_it_would_be_refused_again_and_aga
 
 def test_one_that_retires_leaves_what_is_not_to_be_submitted_yet() -> None:
     relay = relay_with(claimed(b"S:1"), claimed(b"S:2", due=100))
-    relay.retire()
+    relay.drain()
     (flight,) = submitted(relay)
     assert flight.handle == b"S:1"
     relay.reply(flight, c.JOB_CREATED, [b"H:1"])
@@ -141,9 +159,9 @@ class History:
         return claimed(handle, keep=chance.random() < 0.3, attempts=chance.choice((0, 0, 3)), due=due)
 
     def claim(self) -> None:
-        rooms = self.relay.rooms()
-        if rooms is not None:
-            room = rooms.get(b"f", WINDOW)
+        claim_capacity = self.relay.claim_capacity()
+        if claim_capacity is not None:
+            room = claim_capacity.get(b"f", WINDOW)
             free = [job for handle, job in self.table.items() if handle not in self.held][:room]
             self.held.update(job.handle for job in free)
             self.relay.claimed(free)

@@ -23,7 +23,9 @@ _TOLD_WHILE_TAKING = """
 import os, signal, sys
 from gearbridge.bridge.config import BridgeConfig
 from gearbridge.bridge.daemon import run
-from gearbridge.stores.sqlite import SQLiteStore
+from gearbridge.server.service import no_companions
+from gearbridge.process.signals import Signals
+from gearbridge.stores.sqlite.store import SQLiteStore
 
 take = SQLiteStore.open
 
@@ -32,7 +34,9 @@ def take_and_be_told(store):
     os.kill(os.getpid(), getattr(signal, sys.argv[2]))
 
 SQLiteStore.open = take_and_be_told
-run(BridgeConfig(sys.argv[1], ("127.0.0.1:1",)), print)
+signals = Signals()
+with signals.heeded():
+    run(BridgeConfig(sys.argv[1], ("127.0.0.1:1",)), print, no_companions, signals)
 """
 
 

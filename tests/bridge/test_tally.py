@@ -6,14 +6,14 @@ import pytest
 
 from gearbridge.bridge.relay import Relay
 from gearbridge.bridge.tally import Tallies, Tally
-from gearbridge.core.queue import FORGET_AT
+from gearbridge.core.settings import FORGET_AT
 from gearbridge.records import ClaimedJob
 from gearbridge.wire import commands as c
 
 
 def relay_with(keep: bool, attempts: int) -> Relay:
     job = ClaimedJob(b"S:1", b"f", b"payload")
-    job.max_attempts, job.keep_result = attempts, keep
+    job.max_attempts, job.keep_result, job.life = attempts, keep, b""
     relay = Relay(4, 1000)
     relay.linked()
     relay.claimed([job])

@@ -137,3 +137,16 @@ def test_a_command_that_the_server_does_not_know(gearbridge: Gearbridge) -> None
     process = gearbridge("admin", "send", "make", "tea")
     assert process.wait() == 1
     assert "refused: UNKNOWN_COMMAND: Unknown server command" in process.stderr
+
+
+def test_a_name_with_a_tabulator_is_read_in_every_list(shared_job_server: JobServer, gearbridge: Gearbridge) -> None:
+    name = "app1\tresize"
+    with working(shared_job_server.address, **{name: lambda job: b""}), Client(shared_job_server.address) as client:
+        client.do(name)
+        for words in (("admin", "status"), ("admin", "priorities"), ("top", "--once")):
+            process = gearbridge(*words)
+            (line,) = [line for line in process.succeed().decode(errors="replace").splitlines() if "resize" in line]
+            assert line.split()[-1] == "1", "one worker"
+        doctor = gearbridge("doctor")
+        doctor.wait()  # other tests' jobs may wait without a worker
+        assert b"the admin protocol answers" in doctor.stdout

@@ -11,6 +11,7 @@ import pytest
 from gearbridge import Client
 from gearbridge.records import Put, StoredJob
 from gearbridge.stores.registry import store_for
+from tests.fixtures.mysql import SERVERS
 from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gearbridge import Job
+    from tests.fixtures._mysql_server import MySQLServer
     from tests.fixtures.processes import Process, StartProcess
 
-KINDS = ("sqlite", "postgresql", "mariadb")
+KINDS = ("sqlite", "postgresql", *SERVERS)
 JOBS = [
     StoredJob(b"H:b:2", b"resize", b"\0\xff'\n", b"key", 2, 1_800_000_000, 3, b"sum"),
     StoredJob(b"H:a:1", b"\xff8-bit", bytes(range(256)) * 400, b"\xfe", 0),
@@ -40,8 +42,8 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], st
     def make() -> str:
         if request.param == "postgresql":
             return make_database(request.getfixturevalue("postgres_cluster")).url
-        if request.param == "mariadb":
-            return str(request.getfixturevalue("mariadb").make_database())
+        if request.param in SERVERS:
+            return str(request.getfixturevalue(request.param).make_database())
         return f"sqlite:///{tmp_path}/{next(numbers)}.db"
 
     return make
@@ -136,7 +138,7 @@ def test_a_store_in_use_is_refused(db: Callable[..., Process], tmp_path: Path) -
     [
         (("export", "--store", "memory:", "-"), "memory: keeps nothing"),
         (("export", "--store", "sqlite:///none.db", "-"), "there is no file none.db"),
-        (("export", "--store", "redis://localhost", "-"), "is not a store URL"),
+        (("export", "--store", "gopher://localhost", "-"), "is not a store URL"),
         (("import", "--store", "sqlite:///jobs.db", "none.jsonl"), "cannot read none.jsonl: No such file"),
     ],
 )
@@ -156,9 +158,9 @@ def test_a_file_that_cannot_be_written_is_said(db: Callable[..., Process], tmp_p
 
 
 def test_a_job_that_the_store_does_not_take_is_named(
-    db: Callable[..., Process], tmp_path: Path, request: pytest.FixtureRequest
+    db: Callable[..., Process], tmp_path: Path, mysql_server: MySQLServer
 ) -> None:
-    url = str(request.getfixturevalue("mariadb").make_database())
+    url = mysql_server.make_database()
     lines = [
         json.dumps({"handle": f"H:{number}", "function": "f", "payload": "x" * size}) + "\n"
         for number, size in ((1, 1), (2, 40 << 20), (3, 1))

@@ -16,20 +16,20 @@ from .test_doctor import doctor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fixtures.mariadb import MariaDB
+    from tests.fixtures._mysql_server import MySQLServer
     from tests.fixtures.processes import StartProcess
 
 
 @pytest.fixture
-def url(mariadb: MariaDB) -> str:
+def url(mysql_server: MySQLServer) -> str:
     """A database with the table and the functions."""
-    url = mariadb.make_database()
+    url = mysql_server.make_database()
     install_mysql(url)
     return url
 
 
-def run(mariadb: MariaDB, url: str, *statements: str) -> None:
-    with mariadb.connect(make_url(url).database) as connection, connection.cursor() as cursor:
+def run(mysql_server: MySQLServer, url: str, *statements: str) -> None:
+    with mysql_server.connect(make_url(url).database) as connection, connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
@@ -55,8 +55,10 @@ def test_a_database_that_is_well(tmp_path: Path, url: str, start_process: StartP
         assert expected in text
 
 
-def test_jobs_that_nobody_claims_and_what_to_do(mariadb: MariaDB, url: str, start_process: StartProcess) -> None:
-    run(mariadb, url, "SELECT gman_enqueue('resize', 'x', NULL, NULL, NULL, NULL, NULL)")
+def test_jobs_that_nobody_claims_and_what_to_do(
+    mysql_server: MySQLServer, url: str, start_process: StartProcess
+) -> None:
+    run(mysql_server, url, "SELECT gman_enqueue('resize', 'x', NULL, NULL, NULL, NULL, NULL)")
     (told,) = [line for line in of_database(start_process, url) if line.startswith("NO")]
     assert "1 wait, 0 failed; no server or bridge has the table; start gearbridge server --store" in told
     assert "gearbridge bridge --database" in told
@@ -71,27 +73,27 @@ def test_what_it_tries_is_rolled_back(url: str, start_process: StartProcess) -> 
     assert any(" 0 wait, 0 failed" in line for line in of_database(start_process, url))
 
 
-def test_a_user_who_may_only_submit(mariadb: MariaDB, url: str, start_process: StartProcess) -> None:
+def test_a_user_who_may_only_submit(mysql_server: MySQLServer, url: str, start_process: StartProcess) -> None:
     database = make_url(url).database
     clerk = make_url(url).set(username="clerk", password="password").render_as_string(hide_password=False)
-    run(mariadb, url, "CREATE USER clerk IDENTIFIED BY 'password'")
+    run(mysql_server, url, "CREATE USER clerk IDENTIFIED BY 'password'")
     try:
-        run(mariadb, url, f"GRANT EXECUTE ON FUNCTION {database}.gman_do_background TO clerk")
+        run(mysql_server, url, f"GRANT EXECUTE ON FUNCTION {database}.gman_do_background TO clerk")
         (told,) = [line for line in of_database(start_process, clerk, "--function", "resize") if line[:2] == "NO"]
         assert "clerk@% may submit jobs of resize; GRANT EXECUTE ON FUNCTION gman_enqueue TO this user" in told
-        run(mariadb, url, f"GRANT EXECUTE ON FUNCTION {database}.gman_enqueue TO clerk")
+        run(mysql_server, url, f"GRANT EXECUTE ON FUNCTION {database}.gman_enqueue TO clerk")
         lines = of_database(start_process, clerk, "--function", "resize")
     finally:
-        run(mariadb, url, "DROP USER clerk")
+        run(mysql_server, url, "DROP USER clerk")
     assert all(line.startswith("OK") for line in lines), lines
     assert any("may not read the job table" in line for line in lines)
 
 
-def test_an_empty_database(mariadb: MariaDB, start_process: StartProcess) -> None:
-    lines = of_database(start_process, mariadb.make_database(), "--function", "resize")
+def test_an_empty_database(mysql_server: MySQLServer, start_process: StartProcess) -> None:
+    lines = of_database(start_process, mysql_server.make_database(), "--function", "resize")
     assert any(line.startswith("NO   database: there is no table gearbridge_job; gearbridge server") for line in lines)
     assert any(
-        "gman_enqueue is not installed, for SQL to enqueue jobs: gearbridge db install" in line for line in lines
+        "gman_enqueue is not installed, for SQL to enqueue jobs: gearbridge db script --mysql" in line for line in lines
     )
     assert any(line.startswith("NO") and "may submit jobs of resize" in line for line in lines)
 

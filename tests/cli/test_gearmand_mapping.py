@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from gearbridge.cli.gearmand import queues
 from gearbridge.cli.gearmand.mapping import Plan, plan
 from gearbridge.cli.gearmand.parser import parse, parse_file
 from gearbridge.errors import ConfigurationError
 from gearbridge.server.config import ServerConfig
 from gearbridge.server.launch import ProcessOptions
 from gearbridge.stores.registry import store_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def planned(*words: str) -> Plan:
@@ -56,6 +62,7 @@ def test_settings_of_the_process() -> None:
         (["-q", "libsqlite3", "--libsqlite3-db", "/a/b.db"], "sqlite:////a/b.db"),
         (["-q", "LIBSQLITE3", "--libsqlite3-db", "b.db"], "sqlite:///b.db"),
         (["-q", "Postgres"], "postgresql:///"),
+        (["-q", "libsqlite3", "--libsqlite3-db", "/a/per%20cent?.db"], "sqlite:////a/per%2520cent%3F.db"),
         (["-q", "libpq", "--libpq-conninfo", "postgresql://u@h/d"], "postgresql://u@h/d"),
         (
             ["-q", "Postgres", "--libpq-conninfo", "host=h port=5 user=u password='p@ /s' dbname=d sslmode=require"],
@@ -80,13 +87,40 @@ def test_settings_of_the_process() -> None:
             "mysql://u:p%3Aw@h:5/d",
         ),
         (["-q", "libmemcached", "--libmemcached-servers", "h:11211"], "memcached://h:11211/gear_"),
+        (["-q", "mysql", "--mysql-db", "d", "--mysql-host", "::1"], "mysql://[::1]:3306/d"),
+        (["-q", "mysql", "--mysql-db", "d", "--mysql-host", "127.0.0.1"], "mysql://127.0.0.1:3306/d"),
         (["-q", "libmemcached", "--libmemcached-servers", "h", "--libmemcached-prefix", "x"], "memcached://h/x"),
+        (["-q", "libmemcached", "--libmemcached-servers=a:1,b:2"], "memcached://a:1,b:2/gear_"),
+        (["-q", "libmemcached", "--libmemcached-servers=h:1 --libmemcached-prefix=x"], "memcached://h:1/x"),
+        (["-q", "redis"], "redis://127.0.0.1:6379/0?prefix=_gear_"),
+        (
+            ["-q", "Redis", "--redis-server=::1", "--redis-port=5", "--redis-password=p@/:", "--redis-prefix=a/b"],
+            "redis://:p%40%2F%3A@[::1]:5/0?prefix=a%2Fb",
+        ),
     ],
 )
-def test_queues_become_stores(words: list[str], url: str) -> None:
+def test_queues_become_stores(words: list[str], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "_MYSQL_SOCKETS", ())
+    monkeypatch.delenv("MYSQL_UNIX_PORT", raising=False)
     assert planned(*words).config.store == url
     if not url.startswith("memcached:"):
         store_for(url)
+
+
+@pytest.mark.parametrize("host", [[], ["--mysql-host=localhost"]])
+def test_localhost_is_mysqls_socket_as_for_its_own_library(
+    host: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MYSQL_UNIX_PORT", raising=False)
+    socket = tmp_path / "my sql.sock"
+    socket.touch()
+    monkeypatch.setattr(queues, "_MYSQL_SOCKETS", ("/no/such/socket", str(socket)))
+    words = ["-q", "MySQL", "--mysql-db=d", "--mysql-user=u", "--mysql-port=5", *host]
+    assert planned(*words).config.store == f"mysql://u@/d?unix_socket={tmp_path}/my%20sql.sock"
+    monkeypatch.setattr(queues, "_MYSQL_SOCKETS", ())
+    assert planned(*words).config.store == "mysql://u@localhost:5/d", "a forwarded port, say"
+    monkeypatch.setenv("MYSQL_UNIX_PORT", str(socket))
+    assert "unix_socket=" in planned(*words).config.store
 
 
 def test_what_has_no_meaning_is_said() -> None:

@@ -14,7 +14,7 @@ from tests.server.wire_client import WireClient
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.fixtures.mariadb import MariaDB
+    from tests.fixtures._mysql_server import MySQLServer
     from tests.fixtures.postgres import Database
     from tests.fixtures.processes import StartProcess
 
@@ -43,8 +43,8 @@ def test_postgres(start_process: StartProcess, tmp_path: Path, empty_database: D
     keeps_jobs(start_process, tmp_path, "-q", "Postgres", "--libpq-conninfo", conninfo, "--libpq-table", "queue")
 
 
-def test_mysql(start_process: StartProcess, tmp_path: Path, mariadb: MariaDB) -> None:
-    url = urlsplit(mariadb.make_database())
+def test_mysql(start_process: StartProcess, tmp_path: Path, mysql_server: MySQLServer) -> None:
+    url = urlsplit(mysql_server.make_database())
     place = [f"--mysql-host={url.hostname}", f"--mysql-port={url.port}", f"--mysql-db={url.path[1:]}"]
     login = [f"--mysql-user={url.username}", f"--mysql-password={url.password}"]
     keeps_jobs(start_process, tmp_path, "-q", "MySQL", *place, *login)

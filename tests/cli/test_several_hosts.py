@@ -49,7 +49,7 @@ def test_a_server_and_a_bridge_keep_to_the_host_that_answers(
 ) -> None:
     with GearbridgeServer(tmp_path, "--store", url) as server:
         assert server.process
-        shown = re.sub(r":[^:@/]*@", ":***@", url)
+        shown = re.sub(r":[^:@/]*@", "@", url)
         assert shown in server.process.stderr
     with GearbridgeServer(tmp_path) as server:
         bridge = start_bridge(url, server.address)
@@ -59,7 +59,7 @@ def test_a_server_and_a_bridge_keep_to_the_host_that_answers(
 def test_none_answers(tmp_path: Path) -> None:
     for scheme in ("postgresql", "mysql"):
         server = GearbridgeServer(tmp_path, "--store", f"{scheme}://me:secret@127.0.0.1:1,127.0.0.1:2/shop")
-        with pytest.raises(AssertionError, match=rf"cannot open the store {scheme}://me:\*\*\*@127") as failure:
+        with pytest.raises(AssertionError, match=rf"cannot open the store {scheme}://me@127") as failure:
             server.start()
         for port in (1, 2):
             assert re.search(rf"127\.0\.0\.1\D+{port}\b", str(failure.value))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.client.kinds import OpenClient
+    from tests.fixtures.job_server import JobServer
 
 
 def reverse(job: Job) -> bytes:
@@ -226,6 +227,26 @@ def test_other_bad_arguments(client: Client) -> None:
     with pytest.raises(ValueError, match="handle cannot contain NUL"):
         client.status("H\0")
     assert client.ping() >= 0
+
+
+def test_every_unique_key_is_read_whatever_it_looks_like(open_client: OpenClient, job_server: JobServer) -> None:
+    keys = ["ERR NOT_FOUND", "first", ".", "with space", "OK", "last"]
+    with open_client(job_server.address) as client:
+        for key in keys:
+            client.do_background("keys", "", key)
+        listed = client.admin("show unique jobs")
+        assert sorted(line.strip() for line in listed) == sorted(keys)
+        assert client.admin("status") == [f"keys\t{len(keys)}\t0\t0"], "the conversation goes on"
+
+
+def test_a_name_with_a_tabulator(open_client: OpenClient, job_server: JobServer) -> None:
+    with open_client(job_server.address) as client:
+        client.do_background("app1\tresize")
+        client.admin("maxqueue app1\tresize 1")
+        with pytest.raises(ServerError, match="Job queue is full"):
+            client.do_background("app1\tresize")
+        (line,) = client.admin("status")
+        assert line.rsplit("\t", 3)[1:] == ["1", "0", "0"]
 
 
 def test_a_handle_that_is_not_utf_8_survives_the_way_there_and_back(client: Client) -> None:

@@ -69,7 +69,7 @@ class Books:
 
     def check(self) -> None:
         queue = self.talk.engine.lifecycle.queue
-        live = set(self.talk.engine.peers)
+        live = set(self.talk.engine._peers)
         for handle, job in queue.jobs.items():
             assert job.state in {STORING, QUEUED, RUNNING}
             assert (job.worker is not None) == (job.state == RUNNING)
@@ -78,9 +78,9 @@ class Books:
             assert job.background or job.clients or job.state == RUNNING, "nobody waits for it"
         for function in queue.functions.values():
             mine = [job for job in queue.jobs.values() if job.function == function.name]
-            beyond = sum(function.beyond)
-            assert all(count >= 0 for count in (*function.beyond, *function.claimed))
-            assert function.total == len([job for job in mine if not job.beyond]) + beyond
+            spilled = sum(function.spilled)
+            assert all(count >= 0 for count in (*function.spilled, *function.claimed))
+            assert function.total == len([job for job in mine if not job.spilled]) + spilled
             assert sum(function.returned) == sum(job.in_line for job in mine)
             assert sum(function.claimed) == sum(job.claimed for job in mine)
             assert function.completed >= 0
@@ -88,7 +88,7 @@ class Books:
             assert set(function.uniques.values()) <= set(mine)
             assert set(function.sleepers) <= set(function.workers) <= live
             assert all(count >= 0 for count in function.ghosts)
-        assert queue.beyond == sum(sum(function.beyond) for function in queue.functions.values())
+        assert queue.spilled == sum(sum(function.spilled) for function in queue.functions.values())
         window = self.talk.engine.lifecycle.window
         if self.talk.engine.lifecycle.durable:
             in_memory = [job for job in queue.jobs.values() if job.background]
@@ -100,17 +100,17 @@ class Books:
 
     def finish(self) -> None:
         """Let the store catch up: what it holds then is exactly the background jobs."""
-        if self.talk.engine.wants_tick:
+        if self.talk.engine.signals.wants_tick:
             self.talk.tick()  # as a shell does: a scheduled job is stored once the time is known
         self._end(refuse=False)
-        while self.talk.engine.journal or self.talk.engine.lifecycle.questions:
+        while self.talk.engine.journal or self.talk.engine.signals.wants_lookup:
             self.group = self.talk.begin_commit()
             self._end(refuse=False)
         self.check()
         queue = self.talk.engine.lifecycle.queue
         in_memory = {handle for handle, job in queue.jobs.items() if job.background}
         assert self.table.kept.keys() | self.table.held == in_memory
-        assert queue.beyond == len(self.table.beyond.keys() - self.table.held)
+        assert queue.spilled == len(self.table.spilled.keys() - self.table.held)
         assert not any(job.state == STORING for job in queue.jobs.values())
-        assert not any(peer.held for peer in self.talk.engine.peers), "every promised reply was given"
+        assert not any(peer.held for peer in self.talk.engine._peers), "every promised reply was given"
         assert self.talk.engine.journal.size == 0

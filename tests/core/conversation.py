@@ -22,11 +22,26 @@ class Talk:
     """An engine and the connections to it."""
 
     def __init__(
-        self, *, durable: bool = False, claimable: bool = False, handle_prefix: str = "H:test", **settings: Any
+        self,
+        *,
+        durable: bool = False,
+        claimable: bool = False,
+        owned: bool = False,
+        handle_prefix: str = "H:test",
+        **settings: Any,
     ) -> None:
         told = Settings(handle_prefix=handle_prefix, **settings)
-        self.engine = Engine(told, durable=durable, claimable=claimable)
+        self.engine = Engine(told, durable=durable, claimable=claimable, owned=owned)
         self._numbers = 0
+
+    @property
+    def now(self) -> float:
+        """The engine's clock, which a test may set."""
+        return self.engine.lifecycle.queue.now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self.engine.lifecycle.queue.now = now
 
     def connect(self) -> Speaker:
         self._numbers += 1
@@ -55,7 +70,7 @@ class Talk:
         errors: dict[int, str] | None = None,
         joined: dict[bytes, bytes] | None = None,
     ) -> None:
-        self.engine.committed(group, errors or {}, joined)
+        self.engine.committed(group, errors or {}, self.now, joined)
         self.flush()
 
     def commit(self, errors: dict[int, str] | None = None) -> Sequence[Operation]:
@@ -82,7 +97,7 @@ class Speaker:
         self.closed = False
 
     def raw(self, octets: bytes) -> None:
-        self._talk.engine.receive(self.peer, self._parser.feed(octets))
+        self._talk.engine.receive(self.peer, self._parser.feed(octets), self._talk.now)
         self._talk.flush()
 
     def say(self, command: str, *args: str | bytes) -> None:

@@ -19,31 +19,31 @@ class Table:
 
     def __init__(self) -> None:
         self.kept: dict[bytes, StoredJob] = {}
-        self.beyond: dict[bytes, StoredJob] = {}
+        self.spilled: dict[bytes, StoredJob] = {}
         self.held: set[bytes] = set()
 
     def apply(self, group: Iterable[Operation]) -> None:
         for operation in group:
             if isinstance(operation, Put):
-                assert operation.job.handle not in self.kept.keys() | self.beyond.keys()
-                (self.beyond if operation.beyond else self.kept)[operation.job.handle] = operation.job
+                assert operation.job.handle not in self.kept.keys() | self.spilled.keys()
+                (self.spilled if operation.spilled else self.kept)[operation.job.handle] = operation.job
             elif isinstance(operation, Drop):
                 self.kept.pop(operation.handle, None)
-                self.beyond.pop(operation.handle, None)
+                self.spilled.pop(operation.handle, None)
                 self.held.discard(operation.handle)
 
-    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+    def claim(self, claim_capacity: Mapping[bytes, int]) -> list[ClaimedJob]:
         claimed: list[ClaimedJob] = []
-        for function, room in rooms.items():
-            mine = [job for job in self.beyond.values() if job.function == function]
+        for function, room in claim_capacity.items():
+            mine = [job for job in self.spilled.values() if job.function == function]
             held = sum(job.handle in self.held for job in mine)
             first = sorted(mine, key=lambda job: job.priority)[: room + held]
             claimed.extend(claimed_job(job) for job in first if job.handle not in self.held)
         self.held.update(job.handle for job in claimed)
-        return sorted(claimed, key=lambda job: list(self.beyond).index(job.handle))
+        return sorted(claimed, key=lambda job: list(self.spilled).index(job.handle))
 
     def find(self, handles: Iterable[bytes]) -> dict[bytes, WaitingJob]:
-        rows = (self.beyond[handle] for handle in handles if handle in self.beyond)
+        rows = (self.spilled[handle] for handle in handles if handle in self.spilled)
         return {job.handle: WaitingJob(job.handle, job.function, int(job.priority), job.due) for job in rows}
 
     # What a shell does with both.
@@ -57,18 +57,18 @@ class Table:
 
     def answer(self, talk: Talk) -> None:
         """Answer what was asked."""
-        questions = talk.engine.take_questions()
+        questions = talk.engine.take_table_lookups()
         talk.engine.answered(questions, self.find(question.handle for question in questions))
         talk.flush()
 
     def claim_for(self, talk: Talk) -> int:
         """Claim as often as there is room and something to be had; how many jobs that were."""
         count = 0
-        while rooms := talk.engine.rooms():
-            jobs = self.claim(rooms)
+        while claim_capacity := talk.engine.claim_capacity():
+            jobs = self.claim(claim_capacity)
             if not jobs:
                 break
-            talk.engine.claimed(jobs)
+            talk.engine.claimed(jobs, talk.now)
             talk.flush()
             count += len(jobs)
         return count

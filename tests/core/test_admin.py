@@ -36,7 +36,7 @@ def test_show() -> None:
     talk = Talk(durable=True)
     client, worker = talk.connect(), talk.worker("f")
     client.say("SUBMIT_JOB_BG", "f", "u1", "")
-    client.say("SUBMIT_JOB", "f", "", "")
+    talk.connect().say("SUBMIT_JOB", "f", "", "")
     talk.commit()
     client.heard()
     worker.grab()
@@ -56,7 +56,7 @@ def test_cancel_tells_clients_and_the_job_is_unknown_at_once() -> None:
     assert admin.line(f"cancel job {running}") == "OK\r\n"
     assert client.heard() == [("WORK_FAIL", queued), ("WORK_FAIL", running)]
     assert client.ask("GET_STATUS", running) == [("STATUS_RES", running, "0", "0", "0", "0")]
-    assert worker.ask("WORK_COMPLETE", queued, "late")[0][:2] == ("ERROR", "JOB_NOT_FOUND")
+    assert worker.ask("WORK_COMPLETE", queued, "late") == []
     assert client.heard() == []
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
     assert admin.line(f"cancel job {queued}") == "ERR UNKNOWN_JOB\r\n"
@@ -117,6 +117,15 @@ def test_other_lines() -> None:
     assert admin.closed
 
 
+@pytest.mark.parametrize(
+    "line", ["PRI * HTTP/2.0", "OPTIONS * HTTP/1.1", "M-SEARCH * HTTP/1.1", "\x16\x03\x01\x02\0 of TLS"]
+)
+def test_what_speaks_another_protocol_is_listened_to_no_more(line: str) -> None:
+    admin = Talk().connect()
+    admin.line(line)
+    assert admin.closed
+
+
 def test_shutdown_is_unknown_unless_it_is_allowed() -> None:
     talk = Talk()
     assert talk.connect().line("shutdown") == "ERR UNKNOWN_COMMAND Unknown+server+commandshutdown\r\n"
@@ -143,3 +152,22 @@ def test_names_cannot_forge_lines() -> None:
     worker.say("SET_CLIENT_ID", "x\ny")
     assert talk.connect().line("status") == "a?b?c\t0\t0\t1\n.\n"
     assert "x?y" in talk.connect().line("workers")
+
+
+def test_a_tabulator_is_part_of_a_name() -> None:
+    talk = Talk()
+    admin = talk.connect()
+    assert admin.line("create function app1\tresize") == "OK\r\n"
+    assert admin.line("maxqueue app1\tresize 1") == "OK\r\n"
+    assert admin.line("status") == "app1?resize\t0\t0\t0\n.\n"
+    assert admin.line("drop function app1\tresize") == "OK\r\n"
+    assert admin.line("status") == ".\n"
+    assert admin.line("  status  ") == ".\n"
+
+
+def test_a_unique_key_that_is_a_dot_ends_no_list() -> None:
+    talk = Talk()
+    client = talk.connect()
+    for key in ("first", ".", "last"):
+        client.submit("SUBMIT_JOB_BG", "f", key)
+    assert client.line("show unique jobs") == "first\n. \nlast\n.\n"

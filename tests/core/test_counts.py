@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from gearbridge.core.failures import MOST_BYTES, MOST_FAILURES
-from gearbridge.core.timing import SECONDS, Histogram, Timing
+from gearbridge.core.histograms import SECONDS, Histogram, Timing
 from gearbridge.records import ClaimedJob, Drop, Put
 
 from .conversation import Talk
 
 
 def counts(talk: Talk, name: bytes = b"f") -> dict[str, int]:
-    function = talk.engine.queue.functions[name]
+    function = talk.engine.lifecycle.queue.functions[name]
     told = {count: getattr(function, count) for count in (*function.COUNTS, "completed")}
     return {count: number for count, number in told.items() if number}
 
@@ -44,7 +44,7 @@ def test_counts_of_a_function_that_is_forgotten_are_kept() -> None:
     worker.say("WORK_COMPLETE", worker.grab(), "")
     worker.leave()
     client.line("drop function f")
-    assert (talk.engine.queue.forgotten.added, talk.engine.queue.forgotten.completed) == (1, 1)
+    assert (talk.engine.lifecycle.queue.forgotten.added, talk.engine.lifecycle.queue.forgotten.completed) == (1, 1)
 
 
 def test_a_refused_job_was_not_done() -> None:
@@ -57,17 +57,17 @@ def test_a_refused_job_was_not_done() -> None:
 def test_the_oldest_waiting_job_has_an_age() -> None:
     talk = Talk()
     client, worker = talk.connect(), talk.worker("f")
-    function = talk.engine.queue.functions[b"f"]
+    function = talk.engine.lifecycle.queue.functions[b"f"]
     assert function.oldest() is None
     for now, priority in ((10.0, "SUBMIT_JOB_LOW_BG"), (20.0, "SUBMIT_JOB_HIGH_BG")):
-        talk.engine.queue.now = now
+        talk.now = now
         client.say(priority, "f", "", "x")
     assert function.oldest() == 10.0
     worker.grab()  # the urgent one, though it is younger
     assert function.oldest() == 10.0
     worker.grab()
     assert function.oldest() is None
-    talk.engine.queue.now = 30.0
+    talk.now = 30.0
     worker.leave()
     assert function.oldest() == 30.0, "they are back in the line since now"
 
@@ -77,11 +77,11 @@ def test_a_job_waits_from_the_moment_it_is_due() -> None:
     worker = talk.worker("f")
     talk.connect().say("SUBMIT_JOB_EPOCH", "f", "", "1000", "x")
     talk.tick(now=50.0, wall=1000.0)
-    assert talk.engine.queue.functions[b"f"].oldest() == 50.0
-    talk.engine.queue.now = 52.0
+    assert talk.engine.lifecycle.queue.functions[b"f"].oldest() == 50.0
+    talk.now = 52.0
     worker.heard()
     worker.grab()
-    timing = talk.engine.queue.functions[b"f"].timing
+    timing = talk.engine.lifecycle.queue.functions[b"f"].timing
     assert timing is not None
     assert timing.waits.total == 2.0
 
@@ -89,7 +89,7 @@ def test_a_job_waits_from_the_moment_it_is_due() -> None:
 def test_waiting_and_running_are_measured() -> None:
     talk = Talk()
     client, worker = talk.connect(), talk.worker("f")
-    queue = talk.engine.queue
+    queue = talk.engine.lifecycle.queue
     queue.now = 1.0
     client.say("SUBMIT_JOB_BG", "f", "", "x")
     queue.now = 1.4
@@ -107,7 +107,7 @@ def test_waiting_and_running_are_measured() -> None:
 def test_a_busy_function_measures_few_jobs_and_counts_them_for_all() -> None:
     talk = Talk()
     client, worker = talk.connect(), talk.worker("f")
-    queue = talk.engine.queue
+    queue = talk.engine.lifecycle.queue
     for _ in range(20_000):  # so many in two seconds
         queue.now += 0.0001
         client.say("SUBMIT_JOB_BG", "f", "", "x")
@@ -153,7 +153,7 @@ def failed(talk: Talk, payload: str = "x", unique_key: str = "") -> str:
 
 def test_a_failed_job_is_remembered_and_done_again_under_its_handle() -> None:
     talk = Talk()
-    talk.engine.queue.now = 7.0
+    talk.now = 7.0
     handle = failed(talk, "the payload")
     (failure,) = talk.engine.lifecycle.failures
     assert (failure.job.handle.decode(), failure.error, failure.when) == (handle, "no such file", 7.0)
@@ -197,7 +197,7 @@ def test_an_attempt_that_sql_will_repeat_is_no_failure_yet() -> None:
     claimed.max_attempts, claimed.keep_result = 2, False
     for attempt in (0, 1):
         claimed.attempts = attempt
-        talk.engine.claimed([claimed])
+        talk.engine.claimed([claimed], talk.now)
         talk.flush()
         worker.say("WORK_FAIL", worker.grab())
         talk.commit()

@@ -170,7 +170,8 @@ def test_restored_jobs_have_their_order_priority_handle_and_attempts() -> None:
             StoredJob(b"H:old:1", b"f", b"one", b"u", 1, 0, 1),
             StoredJob(b"H:old:2", b"f", b"two", b"", 0),
             StoredJob(b"H:old:3", b"f", b"three", b"", 1),
-        ]
+        ],
+        0.0,
     )
     assert count == 3
     assert not talk.engine.journal, "they are in the store already"

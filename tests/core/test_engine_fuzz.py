@@ -62,7 +62,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_the_books_stay_true_over_a_durable_store(steps: list[tuple[object, object]]) -> None:
     books = Books(durable=True)
@@ -72,7 +72,7 @@ def test_the_books_stay_true_over_a_durable_store(steps: list[tuple[object, obje
     books.finish()
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_the_books_stay_true_where_the_queue_is_deeper_than_memory(steps: list[tuple[object, object]]) -> None:
     books = Books(durable=True, window=1)
@@ -82,7 +82,7 @@ def test_the_books_stay_true_where_the_queue_is_deeper_than_memory(steps: list[t
     books.finish()
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_the_books_stay_true_in_memory(steps: list[tuple[object, object]]) -> None:
     books = Books(durable=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gearbridge.core import jobs
+from gearbridge.core import enqueued as enqueued_jobs
 from gearbridge.core.claims import CLAIM_WINDOW
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Operation, Progress, Retry, Update
 
@@ -20,8 +20,14 @@ def enqueued(
     return job
 
 
+def of_g(handle: str) -> ClaimedJob:
+    job = enqueued(handle)
+    job.function = b"g"
+    return job
+
+
 def claim(talk: Talk, *jobs: ClaimedJob) -> None:
-    talk.engine.claimed(jobs)
+    talk.engine.claimed(jobs, talk.now)
     talk.flush()
 
 
@@ -34,7 +40,7 @@ def running(talk: Talk, job: ClaimedJob) -> Speaker:
 
 
 def wants_claim(talk: Talk) -> bool:
-    return talk.engine.wants_claim
+    return talk.engine.signals.wants_claim
 
 
 def settled(talk: Talk) -> list[Operation]:
@@ -43,16 +49,16 @@ def settled(talk: Talk) -> list[Operation]:
 
 def test_there_is_room_for_functions_with_a_worker_only() -> None:
     talk = Talk(durable=True)
-    assert talk.engine.rooms() is None
+    assert talk.engine.claim_capacity() is None
     talk.connect().submit("SUBMIT_JOB", "g")
     worker = talk.worker("f")
     assert wants_claim(talk)
-    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW}
+    assert talk.engine.claim_capacity() == {b"f": CLAIM_WINDOW}
     assert not wants_claim(talk)
     talk.worker("f")
     assert not wants_claim(talk)  # the second worker brings no new room
     claim(talk, enqueued("S:1"))
-    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW - 1}
+    assert talk.engine.claim_capacity() == {b"f": CLAIM_WINDOW - 1}
     worker.leave()
 
 
@@ -60,11 +66,11 @@ def test_more_is_claimed_when_half_of_a_full_window_is_done() -> None:
     talk = Talk(durable=True)
     worker = talk.worker("f")
     claim(talk, *(enqueued(f"S:{number}") for number in range(CLAIM_WINDOW)))
-    assert talk.engine.rooms() is None
+    assert talk.engine.claim_capacity() is None
     for done in range(1, CLAIM_WINDOW // 2 + 1):
         worker.say("WORK_COMPLETE", worker.grab(), "")
-        assert talk.engine.wants_claim == (done == CLAIM_WINDOW // 2)
-    assert talk.engine.rooms() == {b"f": CLAIM_WINDOW // 2}
+        assert talk.engine.signals.wants_claim == (done == CLAIM_WINDOW // 2)
+    assert talk.engine.claim_capacity() == {b"f": CLAIM_WINDOW // 2}
 
 
 def test_a_claimed_job_wakes_a_worker_and_is_done_by_it() -> None:
@@ -104,7 +110,7 @@ def test_what_a_lost_worker_sent_is_no_part_of_the_result() -> None:
 
 
 def test_a_result_that_gets_too_large_to_be_kept_fails_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "MAX_RESULT", 10)
+    monkeypatch.setattr(enqueued_jobs, "MAX_RESULT", 10)
     talk = Talk(durable=True)
     worker = running(talk, enqueued("S:1", keep=True, max_attempts=3))
     for _ in range(3):
@@ -205,8 +211,36 @@ def test_a_claimed_job_is_not_given_out_before_its_time() -> None:
     talk = Talk(durable=True)
     worker = talk.worker("f")
     claim(talk, enqueued("S:1", due=100))
-    assert talk.engine.wants_tick
+    assert talk.engine.signals.wants_tick
     assert talk.tick(0, 98) == 2
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
     talk.tick(2, 100)
     assert worker.grab() == "S:1"
+
+
+def test_more_is_claimed_when_half_of_the_windows_bytes_are_done() -> None:
+    talk = Talk(durable=True, window_bytes=100)
+    workers = talk.worker("f"), talk.worker("g")
+    assert talk.engine.claim_capacity() == {b"f": CLAIM_WINDOW, b"g": CLAIM_WINDOW}
+    assert talk.engine.capacity_in_bytes() == 100
+    claim(talk, *(enqueued(f"S:{number}") for number in range(10)))  # of 7 bytes
+    assert talk.engine.capacity_in_bytes() == 1, "one job at a time"
+    assert talk.engine.claim_capacity() == {b"g": 1}, "and none of a function that has some"
+    for done in range(1, 4):
+        assert not wants_claim(talk)
+        workers[0].say("WORK_COMPLETE", workers[0].grab(), "")
+        assert wants_claim(talk) == (done == 3)
+    assert talk.engine.capacity_in_bytes() == 51
+    assert talk.engine.claim_capacity() == {b"f": CLAIM_WINDOW - 7, b"g": CLAIM_WINDOW}
+
+
+def test_a_function_whose_only_job_is_large_gets_the_next_one() -> None:
+    talk = Talk(durable=True, window_bytes=10)
+    worker = talk.worker("f")
+    other = talk.worker("g")
+    claim(talk, enqueued("S:1"), of_g("S:2"), of_g("S:3"))
+    talk.engine.claim_capacity()
+    worker.say("WORK_COMPLETE", worker.grab(), "")
+    assert wants_claim(talk)
+    assert talk.engine.claim_capacity() == {b"f": 1}
+    other.leave()

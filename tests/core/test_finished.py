@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gearbridge.core import finished
-from gearbridge.core.finished import Finished
+from gearbridge.core import recently_completed as finished
 from gearbridge.core.jobs import Job
+from gearbridge.core.recently_completed import RecentlyCompleted
 from gearbridge.wire.commands import OPTION_ONCE
 
 from .conversation import Speaker, Talk
@@ -48,7 +48,7 @@ def test_whoever_did_not_ask_for_it_and_whoever_waits_for_the_result_has_it_done
 
 
 def test_only_the_last_are_remembered_however_many_there_were() -> None:
-    memory = Finished()
+    memory = RecentlyCompleted()
     count = 2 * finished.REMEMBERED + 10
     for number in range(count):
         memory.remember(Job(b"H:%d" % number, b"f", b"", b"S:%d" % number))

@@ -64,9 +64,9 @@ class QueueModel(RuleBasedStateMachine):
         if taken is None:
             assert expected is None
             return multiple()
-        job, index = taken
+        job, function = taken
         assert job is expected
-        assert known[index].name == job.function
+        assert function.name == job.function
         assert job.worker is self.worker
         self.model_waiting.remove(job)
         self.model_running.append(job)
@@ -122,7 +122,7 @@ class QueueModel(RuleBasedStateMachine):
 
 
 TestQueueModel = QueueModel.TestCase
-TestQueueModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestQueueModel.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_every_state_can_end_and_only_the_last_cannot_be_left() -> None:

@@ -13,7 +13,7 @@ def test_stored_jobs_are_left_and_the_running_one_is_waited_for() -> None:
     talk.commit()
     running, left = (handle for _, handle in client.heard())
     assert worker.grab() == running
-    talk.engine.retire()
+    talk.engine.drain()
     assert not talk.engine.is_idle()
     worker.say("WORK_COMPLETE", running, "")
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
@@ -29,7 +29,7 @@ def test_a_job_that_is_in_memory_only_is_still_done() -> None:
     talk = Talk(durable=True)
     client, worker = talk.connect(), talk.worker("f")
     handle = client.submit("SUBMIT_JOB", "f")
-    talk.engine.retire()
+    talk.engine.drain()
     assert not talk.engine.is_idle()
     assert worker.grab() == handle
     assert not talk.engine.is_idle()
@@ -42,7 +42,7 @@ def test_without_a_store_every_job_is_waited_for() -> None:
     talk = Talk()
     client, worker = talk.connect(), talk.worker("f")
     handles = [client.submit("SUBMIT_JOB_BG", "f") for _ in range(3)]
-    talk.engine.retire()
+    talk.engine.drain()
     for handle in handles:
         assert not talk.engine.is_idle()
         assert worker.grab() == handle
@@ -53,7 +53,7 @@ def test_without_a_store_every_job_is_waited_for() -> None:
 def test_what_comes_in_meanwhile_is_acknowledged_and_left() -> None:
     talk = Talk(durable=True)
     client, worker = talk.connect(), talk.worker("f")
-    talk.engine.retire()
+    talk.engine.drain()
     client.say("SUBMIT_JOB_BG", "f", "", "")
     talk.commit()
     assert client.heard()[0][0] == "JOB_CREATED"
@@ -68,7 +68,7 @@ def test_a_job_whose_worker_is_lost_is_left_one_attempt_older() -> None:
     talk.commit()
     client.heard()
     handle = worker.grab()
-    talk.engine.retire()
+    talk.engine.drain()
     worker.leave()
     assert other.ask("GRAB_JOB") == [("NO_JOB",)]
     assert talk.engine.is_idle()
@@ -82,7 +82,7 @@ def test_a_job_due_later_is_left() -> None:
     client, worker = talk.connect(), talk.worker("f")
     client.say("SUBMIT_JOB_EPOCH", "f", "", "100", "")
     talk.commit()
-    talk.engine.retire()
+    talk.engine.drain()
     talk.tick(wall=200)
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
     assert talk.engine.is_idle()

@@ -10,7 +10,7 @@ def test_a_job_due_later_waits_and_wakes_its_worker_on_time() -> None:
     talk = Talk()
     client, worker = talk.connect(), talk.worker("f")
     handle = client.ask("SUBMIT_JOB_EPOCH", "f", "", "1000", "later")[0][1]
-    assert talk.engine.wants_tick
+    assert talk.engine.signals.wants_tick
     assert talk.tick(wall=400) == 600
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
     assert worker.ask("PRE_SLEEP") == [], "no spinning between NOOP and NO_JOB"
@@ -55,14 +55,17 @@ def test_a_worker_over_its_time_loses_the_job() -> None:
     slow.say("CAN_DO_TIMEOUT", "f", "2000")
     handle = client.submit("SUBMIT_JOB", "f")
     slow.grab()
-    assert talk.engine.wants_tick
+    assert talk.engine.signals.wants_tick
     assert talk.tick(now=50) == 2
     other.say("PRE_SLEEP")
     assert talk.tick(now=52) is None
     assert other.heard() == [("NOOP",)]
     assert client.heard() == [], "as in gearmand the client is not told"
-    assert slow.ask("WORK_COMPLETE", handle, "late")[0][:2] == ("ERROR", "JOB_NOT_FOUND")
+    assert slow.ask("WORK_COMPLETE", handle, "late") == []
     assert other.grab() == handle
+    ((taken, function, _, _, seconds),) = talk.engine.take_timeouts()
+    assert (taken, function, seconds) == (handle.encode(), b"f", 2.0)
+    assert talk.engine.take_timeouts() == []
 
 
 def test_a_job_done_in_time_has_no_timer_left() -> None:
@@ -97,3 +100,17 @@ def test_a_timeout_below_a_second_is_a_second_and_none_is_none() -> None:
     assert talk.tick(now=0) == 1
     talk.tick(now=1000)
     assert client.line("status") == "f\t1\t0\t1\ng\t1\t1\t1\n.\n"
+
+
+def test_what_was_cancelled_leaves_memory_before_its_turn_and_its_due_time() -> None:
+    talk = Talk()
+    client, admin = talk.connect(), talk.connect()
+    handles = [client.ask("SUBMIT_JOB_EPOCH", "f", "", str(n % 2 * 9000), b"x" * 50)[0][1] for n in range(5000)]
+    queue = talk.engine.lifecycle.queue
+    jobs = list(queue.jobs.values())
+    for handle in handles[:4900]:
+        assert admin.line(f"cancel job {handle}") == "OK\r\n"
+    assert {job.payload for job in jobs[:4900]} == {b""}
+    assert len([*queue._due]) < 2500
+    assert [talk.tick(wall=wall) for wall in (1, 9000)] == [8999, None]
+    assert admin.line("prioritystatus") == "f\t0\t100\t0\t0\n.\n"

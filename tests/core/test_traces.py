@@ -108,7 +108,7 @@ def test_it_is_stored_and_told_again_after_a_lost_worker_and_a_restart() -> None
     assert second.ask("GRAB_JOB_UNIQ")[0] == TOLD
 
     later = Talk(durable=True)
-    later.engine.restore([put.job])
+    later.engine.restore([put.job], 0.0)
     third = later.worker("f")
     third.ask("OPTION_REQ", "trace")
     assert third.ask("GRAB_JOB_UNIQ")[0] == TOLD

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gearbridge.core.leaving import PART
+
 from .conversation import Talk
 
 
@@ -173,3 +175,16 @@ def test_many_abandoned_jobs_leave_no_trace() -> None:
     worker = talk.worker("f")
     assert worker.grab() == kept
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
+
+
+def test_a_client_of_very_many_jobs_leaves_a_part_of_them_at_a_time() -> None:
+    talk = Talk()
+    client, other, worker = talk.connect(), talk.connect(), talk.worker("f")
+    for number in range(PART + 10):
+        client.submit("SUBMIT_JOB", "f", f"key{number}")
+    shared = other.submit("SUBMIT_JOB", "f", f"key{PART + 5}")
+    client.leave()
+    while talk.tick() == 0.0:
+        pass
+    assert list(talk.engine.lifecycle.queue.jobs) == [shared.encode()]
+    assert worker.grab() == shared

@@ -46,8 +46,8 @@ class Deep:
         self.table.commit(self.talk)
         return handle
 
-    def beyond(self) -> list[str]:
-        return [handle.decode() for handle in self.table.beyond]
+    def spilled(self) -> list[str]:
+        return [handle.decode() for handle in self.table.spilled]
 
 
 def test_what_is_beyond_the_window_is_acknowledged_when_stored_and_then_forgotten() -> None:
@@ -56,7 +56,7 @@ def test_what_is_beyond_the_window_is_acknowledged_when_stored_and_then_forgotte
     deep.client.say("SUBMIT_JOB_BG", "f", "", "x")
     assert deep.client.heard() == []
     group = deep.talk.begin_commit()
-    assert [(one.beyond, one.job.payload) for one in group if isinstance(one, Put)] == [(True, b"x")]
+    assert [(one.spilled, one.job.payload) for one in group if isinstance(one, Put)] == [(True, b"x")]
     deep.talk.end_commit(group)
     ((_, handle),) = deep.client.heard()
     known = deep.talk.engine.lifecycle.queue.jobs
@@ -67,14 +67,14 @@ def test_what_is_beyond_the_window_is_acknowledged_when_stored_and_then_forgotte
 def test_jobs_come_in_order_across_the_boundary() -> None:
     deep = Deep()
     handles = [deep.submit() for _ in range(7)]
-    assert deep.beyond() == handles[2:]
+    assert deep.spilled() == handles[2:]
     worker = deep.talk.worker("f")
     done = [deep.done_by(worker) for _ in range(3)]
     handles.append(deep.submit())
     done += [deep.done_by(worker) for _ in range(5)]
     assert done == handles
     assert worker.ask("GRAB_JOB") == [("NO_JOB",)]
-    assert not deep.table.beyond
+    assert not deep.table.spilled
     assert not deep.table.kept
 
 
@@ -86,7 +86,7 @@ def test_a_more_urgent_job_does_not_wait_for_those_beyond_nor_a_less_urgent_one_
     worker.say("WORK_COMPLETE", normal[0], "")
     low = deep.submit("SUBMIT_JOB_LOW_BG")
     high = deep.submit("SUBMIT_JOB_HIGH_BG")
-    assert deep.beyond() == [normal[3], low]
+    assert deep.spilled() == [normal[3], low]
     assert [deep.done_by(worker) for _ in range(5)] == [high, *normal[1:], low]
 
 
@@ -99,10 +99,10 @@ def test_an_urgent_job_beyond_is_claimed_although_many_less_urgent_ones_are_in_h
     normal = [deep.submit() for _ in range(6)]
     worker = deep.talk.worker("f")
     assert deep.table.claim_for(deep.talk) == 4
-    assert deep.talk.engine.rooms() is None
+    assert deep.talk.engine.claim_capacity() is None
     high = deep.submit("SUBMIT_JOB_HIGH_BG")
-    assert deep.beyond() == [*normal[1:], high]
-    assert deep.talk.engine.wants_claim
+    assert deep.spilled() == [*normal[1:], high]
+    assert deep.talk.engine.signals.wants_claim
     assert [deep.done_by(worker) for _ in range(7)] == [high, *normal]
     assert deep.done_by(deep.talk.worker("g")) == busy
 
@@ -112,13 +112,13 @@ def test_bytes_count_too() -> None:
     deep.submit(payload="12345")
     deep.submit(payload="67890")
     third = deep.submit()
-    assert deep.beyond() == [third]
+    assert deep.spilled() == [third]
     deep.done_by(deep.talk.worker("f"))
-    assert deep.submit() in deep.beyond(), "there is room again, but what came before still waits"
+    assert deep.submit() in deep.spilled(), "there is room again, but what came before still waits"
     worker = deep.talk.worker("f")
     for _ in range(3):
         deep.done_by(worker)
-    assert deep.submit() not in deep.beyond()
+    assert deep.submit() not in deep.spilled()
 
 
 def test_a_job_with_a_unique_key_stays_in_memory_where_its_key_is_found() -> None:
@@ -126,7 +126,7 @@ def test_a_job_with_a_unique_key_stays_in_memory_where_its_key_is_found() -> Non
     deep.submit()
     first = deep.submit(key="u")
     assert deep.submit(key="u") == first
-    assert deep.beyond() == []
+    assert deep.spilled() == []
 
 
 def test_another_function_has_its_own_order() -> None:
@@ -135,8 +135,8 @@ def test_another_function_has_its_own_order() -> None:
     deep.submit()
     worker = deep.talk.worker("g")
     waits = deep.submit(function="g")
-    assert waits in deep.beyond()
-    assert deep.talk.engine.wants_claim
+    assert waits in deep.spilled()
+    assert deep.talk.engine.signals.wants_claim
     assert deep.done_by(worker) == waits
 
 
@@ -147,7 +147,7 @@ def test_totals_and_limits_count_what_is_beyond() -> None:
     admin = deep.talk.connect()
     assert admin.line("status") == "f\t4\t0\t0\n.\n"
     assert admin.line("prioritystatus") == "f\t1\t2\t1\t0\n.\n"
-    assert len(deep.beyond()) == 1
+    assert len(deep.spilled()) == 1
     assert admin.line("drop function f").startswith("ERR there are")
     admin.line("maxqueue f 4")
     assert deep.client.ask("SUBMIT_JOB_BG", "f", "", "") == [("ERROR", "QUEUE_ERROR", "Job queue is full")]
@@ -155,8 +155,8 @@ def test_totals_and_limits_count_what_is_beyond() -> None:
     for left in (3, 2, 1, 0):
         deep.done_by(worker)
         assert admin.line("status") == f"f\t{left}\t0\t1\n.\n"
-    function = deep.talk.engine.queue.functions[b"f"]
-    assert (function.added, function.completed, function.claimed, function.beyond) == (4, 4, [0, 0, 0], [0, 0, 0, 0])
+    function = deep.talk.engine.lifecycle.queue.functions[b"f"]
+    assert (function.added, function.completed, function.claimed, function.spilled) == (4, 4, [0, 0, 0], [0, 0, 0, 0])
 
 
 def test_a_handle_answers_status_wherever_the_job_is() -> None:
@@ -191,7 +191,7 @@ def test_when_the_table_cannot_be_asked_nobody_is_told_that_the_job_is_done() ->
     asker.say("GET_STATUS", handle)
     admin = deep.talk.connect()
     admin.raw(b"cancel job %b\n" % handle.encode())
-    deep.talk.engine.answered(deep.talk.engine.take_questions(), "it is away")
+    deep.talk.engine.answered(deep.talk.engine.take_table_lookups(), "it is away")
     deep.talk.flush()
     assert asker.heard() == [("ERROR", "QUEUE_ERROR", "The job table cannot be asked: it is away")]
     assert admin.arrived == b"ERR QUEUE_ERROR it+is+away\r\n"
@@ -215,10 +215,10 @@ def test_a_job_beyond_can_be_cancelled() -> None:
     assert twice.arrived == b"OK\r\nERR UNKNOWN_JOB\r\n"
     jobs = deep.table.claim({b"f": 10})  # before it is deleted
     assert [job.handle.decode() for job in jobs] == [first, second, third]
-    deep.talk.engine.claimed(jobs)
+    deep.talk.engine.claimed(jobs, deep.talk.now)
     assert cancelled(deep, second) == "OK\r\n", "claimed by now"
     deep.table.commit(deep.talk)
-    assert deep.beyond() == [third]
+    assert deep.spilled() == [third]
     deep.done_by(worker)
     assert deep.done_by(worker) == third
     assert cancelled(deep, third) == "ERR UNKNOWN_JOB\r\n"
@@ -238,8 +238,8 @@ def test_a_job_on_its_way_to_the_table_can_be_cancelled_and_be_refused() -> None
     deep.client.say("SUBMIT_JOB_BG", "f", "", "")
     deep.talk.commit({0: "no room"})
     assert deep.client.heard() == [("ERROR", "QUEUE_ERROR", "no room")]
-    function = deep.talk.engine.queue.functions[b"f"]
-    assert (function.total, function.beyond) == (1, [0, 0, 0, 0])
+    function = deep.talk.engine.lifecycle.queue.functions[b"f"]
+    assert (function.total, function.spilled) == (1, [0, 0, 0, 0])
     assert deep.talk.engine.lifecycle.window.jobs == [0, 1, 0]
 
 
@@ -260,9 +260,9 @@ def test_the_backlog_of_an_earlier_start_is_known() -> None:
     assert deep.talk.engine.restore_backlog([Backlog(b"f", 1, False, 5), Backlog(b"f", 1, True, 2)]) == 7
     assert deep.talk.connect().line("status") == "f\t7\t0\t0\n.\n"
     behind = deep.submit()
-    assert deep.beyond() == [behind]
+    assert deep.spilled() == [behind]
     ahead = deep.submit("SUBMIT_JOB_HIGH_BG")
-    assert ahead not in deep.beyond()
+    assert ahead not in deep.spilled()
 
 
 def test_a_job_due_later_holds_nobody_up() -> None:
@@ -271,17 +271,17 @@ def test_a_job_due_later_holds_nobody_up() -> None:
     deep.client.say("SUBMIT_JOB_EPOCH", "f", "", "1000", "later")
     deep.table.commit(deep.talk)
     deep.client.heard()
-    assert len(deep.beyond()) == 1
+    assert len(deep.spilled()) == 1
     worker = deep.talk.worker("f")
-    deep.talk.engine.rooms()
+    deep.talk.engine.claim_capacity()
     worker.say("WORK_COMPLETE", worker.grab(), "")
     deep.table.commit(deep.talk)
     now = deep.submit()
-    assert now not in deep.beyond()
+    assert now not in deep.spilled()
     assert worker.grab() == now
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(["high", "normal", "normal", "normal", "low", "work", "work", "claim", "restart"]), max_size=60
@@ -310,10 +310,10 @@ def test_the_best_job_there_is_comes_next_whatever_the_history(history: list[str
             else:
                 rank = ["high", "normal", "low"].index(what)
                 waiting.append((rank, number, deep.submit(SUBMITS[rank])))
-            function = deep.talk.engine.queue.functions.get(b"f")
+            function = deep.talk.engine.lifecycle.queue.functions.get(b"f")
             assert function is not None
             assert function.total == len(waiting)
-            assert sum(function.beyond) == len(deep.table.beyond) - len(deep.table.held)
+            assert sum(function.spilled) == len(deep.table.spilled) - len(deep.table.held)
             assert max(deep.talk.engine.lifecycle.window.jobs) <= window + 8
         for _, _, handle in sorted(waiting):
             assert deep.done_by(worker) == handle
@@ -325,9 +325,9 @@ def restarted(old: Deep, window: int, number: int) -> tuple[Deep, Speaker]:
     deep = Deep(window, first_number=1000 * number)
     deep.table = old.table
     deep.table.held.clear()
-    deep.talk.engine.restore(list(deep.table.kept.values()))
+    deep.talk.engine.restore(list(deep.table.kept.values()), 0.0)
     lines: dict[tuple[bytes, int], int] = {}
-    for job in deep.table.beyond.values():
+    for job in deep.table.spilled.values():
         lines[job.function, int(job.priority)] = lines.get((job.function, int(job.priority)), 0) + 1
     deep.talk.engine.restore_backlog([Backlog(name, rank, False, count) for (name, rank), count in lines.items()])
     return deep, deep.talk.worker("f")

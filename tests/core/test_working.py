@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gearbridge.core.queue import FORGET_AT
+from gearbridge.core.settings import FORGET_AT
 
 from .conversation import Talk
 

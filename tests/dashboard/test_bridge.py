@@ -14,8 +14,9 @@ import gearbridge
 from gearbridge.dashboard.bridge_metrics import METRICS
 from gearbridge.ports import free_port
 from gearbridge.stores.registry import store_for
+from tests.fixtures._mysql_server import PASSWORD
 from tests.fixtures.dashboard import HTTP, WatchedBridge
-from tests.fixtures.mariadb import PASSWORD, MariaDB
+from tests.fixtures.mariadb import MariaDB
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GEARBRIDGE
 from tests.fixtures.workers import working

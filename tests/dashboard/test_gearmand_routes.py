@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,3 +121,42 @@ def test_who_hangs_up_does_not_want_the_job_any_more(ours: Routes) -> None:
         connection.sendall(b"GET /nobody HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_until(lambda: ours.server.admin("status") == ["nobody\t1\t0\t0"])
     wait_until(lambda: ours.server.admin("status") == ["nobody\t0\t0\t0"])
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_answer_ends_with_its_connection(either: Routes, version: str) -> None:
+    """Clients of gearmand's read to the end; gearmand 1.1.20 says HTTP/1.0 to all, 2.0 what it was told."""
+    with (
+        working(either.server.address, reverse=lambda job: job.payload[::-1]),
+        socket.create_connection(("127.0.0.1", either.port), PATIENCE) as client,
+    ):
+        head = f"POST /reverse HTTP/{version}\r\nHost: localhost\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n\r\n"
+        client.sendall(head.encode() + b"hello")
+        client.settimeout(PATIENCE)
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    assert answer.startswith(b"HTTP/1.0 200 OK" if version == "1.0" else b"HTTP/1.")
+    assert answer.endswith(b"\r\n\r\nolleh")
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_header_whose_name_has_a_quote_is_ignored(either: Routes, pieces: int) -> None:
+    """gearmand's own test programs send such headers."""
+    head = (
+        b'POST /quoted HTTP/1.1\r\nHost: localhost\r\n"X-Gearman-Background:" true\r\nX-Gearman-Background: true\r\n'
+        b"Content-Length: 5\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", either.port), PATIENCE) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        size = len(head) // pieces
+        for start in range(0, len(head), size):
+            client.sendall(head[start : start + size])
+            time.sleep(0.02)  # so that they come as pieces
+        client.sendall(b"hello")
+        client.settimeout(PATIENCE)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (data := client.recv(65536)):
+            answer += data
+    assert b" 200 OK" in answer.splitlines()[0]
+    wait_until(lambda: "quoted\t1\t0\t0" in either.server.admin("status"))

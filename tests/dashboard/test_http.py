@@ -126,6 +126,17 @@ def test_a_server_whose_store_is_away_lives_but_is_not_ready(tmp_path: Path) -> 
         assert server.post("/api/jobs", {"function": "f"}).status == 503
 
 
+def test_a_server_whose_file_is_gone_is_not_ready_although_nothing_is_submitted(tmp_path: Path) -> None:
+    with WatchedServer(tmp_path) as server:
+        assert server.get("/readyz").status == 200
+        (tmp_path / "jobs.db").rename(tmp_path / "moved away")
+        wait_until(lambda: server.get("/readyz").status == 503)
+        assert server.process is not None
+        server.process.wait_for_stderr("jobs.db was deleted or replaced")
+        (tmp_path / "moved away").rename(tmp_path / "jobs.db")
+        wait_until(lambda: server.get("/readyz").status == 200)
+
+
 def test_a_job_by_http(watched: WatchedServer) -> None:
     answer = watched.post("/api/jobs", {"function": "resize", "payload": "größe", "unique": "u1", "priority": "high"})
     assert answer.status == 202
@@ -177,6 +188,15 @@ def test_cancel_by_http(watched: WatchedServer) -> None:
     assert watched.get(f"/api/jobs/{handle}").status == 404
     assert watched.post(f"/api/jobs/{handle}/cancel").status == 404
     assert watched.metrics()['gearbridge_jobs_cancelled_total{function="resize"}'] == 1
+
+
+@pytest.mark.parametrize(("confined", "status"), [("10.0.0.0/8", 403), ("none", 403), ("127.0.0.1", 200)])
+def test_cancel_by_http_from_where_admin_commands_are_taken(confined: str, status: int, tmp_path: Path) -> None:
+    with WatchedServer(tmp_path, "--admin-from", confined) as watched:
+        handle = watched.post("/api/jobs", {"function": "resize"}).json["handle"]
+        assert watched.post(f"/api/jobs/{handle}/cancel").status == status
+        assert watched.post("/api/jobs/H:none:1/cancel").status == (404 if status == 200 else status)
+        assert watched.get(f"/api/jobs/{handle}").status == (404 if status == 200 else 200)
 
 
 def test_a_failed_job_is_shown_with_its_error_and_done_again(watched: WatchedServer) -> None:

@@ -7,17 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from gearbridge.extension.assemble import EXTENSIONS
 from gearbridge.extension.build import assembled
-from gearbridge.extension.cluster import TemporaryCluster
 from gearbridge.version import __version__
 from tests.fixtures.postgres import make_database, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from gearbridge.extension.cluster import TemporaryCluster
     from tests.fixtures.processes import StartProcess
 
 SQL = Path(__file__).parents[2] / "sql"
@@ -26,13 +22,6 @@ META = json.loads((SQL / "META.json").read_text(encoding="utf-8"))
 # PGXN Meta Spec 1.0.0.
 _TERM = r"[^\s/\\\x00-\x1f]{2,}"
 _VERSION = r"\d+\.\d+\.\d+(-[A-Za-z][0-9A-Za-z-]*)?"
-
-
-@pytest.fixture
-def bare_cluster() -> Iterator[TemporaryCluster]:
-    """A PostgreSQL that has never heard of us."""
-    with TemporaryCluster({"fsync": "off"}) as cluster:
-        yield cluster
 
 
 def test_make_installs_for_the_postgresql_of_pg_config(

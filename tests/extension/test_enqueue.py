@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.records import Put, StoredJob
-from gearbridge.stores.postgresql import PostgreSQLStore
+from gearbridge.stores.postgresql.store import PostgreSQLStore
 from gearbridge.stores.registry import store_for
 from tests.fixtures.postgres import value
 
@@ -42,6 +43,19 @@ def test_a_job_is_a_row_with_all_that_was_said(sql: Session) -> None:
     assert who
 
 
+def test_no_handle_is_given_twice_when_the_numbers_begin_again(sql: Session) -> None:
+    given: set[str] = set()
+    for _ in range(3):  # as a copy of the database does, or one that is put back to what it was
+        sql.execute("SELECT setval('gearbridge.gearbridge_job_id_seq', 1000)")
+        given.update(value(sql, "SELECT gman_enqueue('f', 'x')") for _ in range(5))
+        given.update(value(sql, "SELECT gman_enqueue_many('f', ARRAY['a', 'b', 'c'])"))
+        sql.execute("DELETE FROM gearbridge.gearbridge_job")
+    assert len(given) == 3 * 8
+    assert all(re.fullmatch(r"S:10\d\d-[0-9a-f]{16}", handle) for handle in given)
+    assert len({handle.partition("-")[0] for handle in given}) == 8
+    assert len({handle.partition("-")[2] for handle in given}) == 3 * 8
+
+
 def test_what_is_left_out_is_usual(sql: Session) -> None:
     handle = value(sql, "SELECT gman_enqueue('resize', 'cat')")
     assert rows(sql) == [(handle, "resize", b"cat", "", 1, 0, 1, 0, 0)]
@@ -67,7 +81,7 @@ def test_every_kind_of_payload(sql: Session, literal: str, payload: bytes) -> No
 def test_hostile_names_arrive_intact(sql: Session, name: str) -> None:
     value(sql, "SELECT gman_enqueue(%s, %s::text, %s)", name, name, name)
     (row,) = rows(sql)
-    stored = name.replace("\\", "\\\\")  # a name that is not plain is stored so (stores/names.py)
+    stored = name.replace("\\", "\\\\")  # a name that is not plain is stored so (stores/jobtable/names.py)
     assert row[1:4] == (stored, name.encode(), stored)
     assert value(sql, "SELECT gman_enqueue(%s, 'other', %s)", name, name) == row[0]
 
@@ -193,6 +207,6 @@ def test_a_schema_of_somebody_else_is_not_taken_over(empty_database: Database) -
         session.execute("CREATE SCHEMA gearbridge AUTHORIZATION squatter_of_gearbridge")
     with (
         empty_database.connect("owner_of_database") as session,
-        pytest.raises(errors.InsufficientPrivilege, match="belongs to somebody else"),
+        pytest.raises(errors.InsufficientPrivilege, match="belongs to role"),
     ):
         session.execute("CREATE EXTENSION gearbridge")

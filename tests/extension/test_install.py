@@ -13,8 +13,7 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.extension import database
 from gearbridge.extension.assemble import EXTENSIONS
 from gearbridge.extension.build import assembled
-from gearbridge.extension.cluster import TemporaryCluster
-from gearbridge.extension.install import install, uninstall
+from gearbridge.extension.install import check, install, uninstall
 from gearbridge.extension.sources import directory_of
 from gearbridge.version import __version__
 from tests.fixtures.postgres import make_database, value
@@ -25,15 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from gearbridge.extension.cluster import TemporaryCluster
     from tests.fixtures.postgres import Database
     from tests.fixtures.processes import Process, StartProcess
-
-
-@pytest.fixture(scope="module")
-def bare_cluster() -> Iterator[TemporaryCluster]:
-    """A PostgreSQL that has never heard of us."""
-    with TemporaryCluster({"fsync": "off"}) as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -97,11 +90,27 @@ def test_check_before_and_after_and_uninstall(start_process: StartProcess, targe
     assert again.splitlines() == ["gearbridge_direct is not installed", "gearbridge is not installed"]
 
 
+def test_a_server_without_plpython_takes_the_common_part(target: Database) -> None:
+    control = target.cluster.installation.extensions / "plpython3u.control"
+    away = control.rename(control.with_name("plpython3u.away"))
+    try:
+        with pytest.raises(ConfigurationError, match=r"the server has no PL/Python.*--no-direct"):
+            install(target.url, lambda _: None)
+        lines: list[str] = []
+        install(target.url, lines.append, direct=False)
+        assert lines[-1] == f"extension gearbridge {__version__} created"
+        findings = {finding.text: finding.good for finding in check(target.url)}
+        assert findings[f"extension gearbridge {__version__}"]
+        assert not findings["PL/Python for the server"]
+    finally:
+        away.rename(control)
+
+
 def test_uninstall_stops_where_something_depends_on_it(target: Database) -> None:
     install(target.url, lambda _: None)
     with target.connect() as db:
         db.execute("CREATE VIEW mine AS SELECT gman_version()")
-        with pytest.raises(ConfigurationError, match="view mine depends on function gman_version"):
+        with pytest.raises(ConfigurationError, match=r"view public\.mine depends on function public\.gman_version"):
             uninstall(target.url, lambda _: None)
         assert value(db, "SELECT gman_version()") == __version__
 
@@ -185,7 +194,7 @@ def test_files_that_the_server_does_not_see_are_taken_back(
 def test_a_database_that_cannot_be_reached_is_one_line(start_process: StartProcess) -> None:
     process = db_command(start_process, "install", url=f"postgresql://postgres@127.0.0.1:{free_port()}/x")
     assert process.wait() == 1
-    assert process.stderr.startswith("gearbridge: cannot connect to the database: ")
+    assert process.stderr.startswith("gearbridge: cannot connect to postgresql://postgres@127.0.0.1:")
     assert "Connection refused" in process.stderr
     assert "Traceback" not in process.stderr
 

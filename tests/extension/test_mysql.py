@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pymysql
 import pytest
+from pymysql.constants import CLIENT
 from sqlalchemy.engine import make_url
 
-from gearbridge.extension.mysql import install_mysql, mysql_script
+from gearbridge.extension.mysql import install_mysql, mysql_script, statements
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
@@ -21,22 +23,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gearbridge import Job
-    from tests.fixtures.mariadb import MariaDB
+    from tests.fixtures._mysql_server import MySQLServer
     from tests.fixtures.processes import StartProcess
 
     Connection: TypeAlias = pymysql.Connection[pymysql.cursors.Cursor]
 
 
 @pytest.fixture
-def url(mariadb: MariaDB) -> str:
-    url = mariadb.make_database()
+def url(mysql_server: MySQLServer) -> str:
+    url = mysql_server.make_database()
     install_mysql(url)
     return url
 
 
 @pytest.fixture
-def sql(mariadb: MariaDB, url: str) -> Iterator[Connection]:
-    with mariadb.connect(make_url(url).database) as connection:
+def sql(mysql_server: MySQLServer, url: str) -> Iterator[Connection]:
+    with mysql_server.connect(make_url(url).database) as connection:
         yield connection
 
 
@@ -62,6 +64,22 @@ def test_a_job_is_a_row_with_all_that_was_said(sql: Connection) -> None:
     columns = "handle, `function`, payload, unique_key, priority, due, state, max_attempts, keep_result"
     stored = rows(sql, f"SELECT {columns} FROM gearbridge_job")
     assert stored == [(handle, "a\\\\b", b"\0\xff", "key", 0, due, 1, 5, 1)]
+
+
+def test_a_handle_has_a_random_part_beside_the_servers_number(sql: Connection) -> None:
+    handles = [enqueue(sql, "f", "x") for _ in range(50)]
+    parts = [re.fullmatch(r"S:\d{1,20}-([0-9a-f]{16})", handle) for handle in handles]
+    assert len({part[1] for part in parts if part}) == 50
+
+
+def test_the_random_part_is_there_without_random_bytes_too(sql: Connection) -> None:
+    (source,) = (one for one in statements() if one.startswith("CREATE FUNCTION gman_enqueue("))
+    plain = re.sub(r"/\*M?!\d+ HEX\(RANDOM_BYTES\(8\)\), \*/", "", source)
+    assert "HEX(RANDOM_BYTES" not in plain
+    with sql.cursor() as cursor:
+        cursor.execute("DROP FUNCTION gman_enqueue")
+        cursor.execute(plain)
+    assert len({enqueue(sql, "f", "x").partition("-")[2] for _ in range(50)}) == 50
 
 
 def test_equal_unique_keys_of_a_function_are_one_job(sql: Connection) -> None:
@@ -153,11 +171,11 @@ def test_complete_ends_a_job_once_with_the_workers_transaction(sql: Connection) 
     assert value(sql, "SELECT gman_result(%s)", kept) == b"r"
 
 
-def test_who_may_execute_needs_no_right_to_the_table(mariadb: MariaDB, sql: Connection, url: str) -> None:
+def test_who_may_execute_needs_no_right_to_the_table(mysql_server: MySQLServer, sql: Connection, url: str) -> None:
     database = make_url(url).database
     rows(sql, "CREATE USER enqueuer IDENTIFIED BY 'password'")
     rows(sql, f"GRANT EXECUTE ON FUNCTION {database}.gman_do_background TO enqueuer")
-    account = {"host": "127.0.0.1", "port": mariadb.port, "user": "enqueuer", "password": "password"}
+    account = {"host": "127.0.0.1", "port": mysql_server.port, "user": "enqueuer", "password": "password"}
     with pymysql.connect(**account, database=database, autocommit=True) as other:
         assert value(other, "SELECT gman_do_background('f', 'x')")
         with pytest.raises(pymysql.MySQLError, match="denied"):
@@ -166,12 +184,14 @@ def test_who_may_execute_needs_no_right_to_the_table(mariadb: MariaDB, sql: Conn
     rows(sql, "DROP USER enqueuer")
 
 
-def test_the_script_makes_the_same(mariadb: MariaDB, start_process: StartProcess) -> None:
-    name = make_url(mariadb.make_database()).database
+def test_the_script_makes_the_same(mysql_server: MySQLServer, start_process: StartProcess) -> None:
+    name = make_url(mysql_server.make_database()).database
     program = shutil.which("mariadb") or "mysql"
     script = mysql_script()
-    start_process(program, "-h127.0.0.1", f"-P{mariadb.port}", "-uroot", str(name), stdin=script.encode()).succeed()
-    with mariadb.connect(name) as connection:
+    start_process(
+        program, "-h127.0.0.1", f"-P{mysql_server.port}", "-uroot", str(name), stdin=script.encode()
+    ).succeed()
+    with mysql_server.connect(name) as connection:
         assert enqueue(connection, "f", "x").startswith("S:")
         install = rows(connection, "SHOW FUNCTION STATUS WHERE Db = DATABASE()")
         assert len(install) == 16
@@ -181,7 +201,7 @@ def test_one_job_and_its_status_are_told_as_json(sql: Connection) -> None:
     handle = enqueue(sql, "f", "four", "key", "low", None, 3, True)
     told = json.loads(value(sql, "SELECT gman_job(%s)", handle))
     columns = [column[0] for column in rows(sql, "SHOW COLUMNS FROM gman_jobs")]
-    assert list(told) == columns
+    assert sorted(told) == sorted(columns)  # MySQL keeps the members of an object in an order of its own
     asked = ("function", "unique_key", "priority", "state", "max_attempts", "payload_size", "run_at")
     assert [told[name] for name in asked] == ["f", "key", "low", "ready", 3, 4, None]
     assert told["keep_result"]
@@ -215,3 +235,23 @@ def test_what_finished_long_ago_is_deleted_on_request(sql: Connection) -> None:
     for arguments in ("NULL, NULL", "1, 'ready'"):
         with pytest.raises(pymysql.MySQLError):
             value(sql, f"SELECT gman_prune({arguments})")
+
+
+def test_a_key_is_one_job_whatever_the_connection_counts(mysql_server: MySQLServer, sql: Connection, url: str) -> None:
+    """Django, SQLAlchemy and JDBC count the rows that were found, not those that were changed."""
+    login = {"host": "127.0.0.1", "port": mysql_server.port, "user": "root", "database": make_url(url).database}
+    with pymysql.connect(**login, client_flag=CLIENT.FOUND_ROWS, autocommit=True) as counting:
+        first, second = (enqueue(counting, "f", "x", "key") for _ in range(2))
+        assert enqueue(counting, "f", "x", "other") not in {first, second}
+    assert first == second
+    assert rows(sql, "SELECT handle FROM gearbridge_job WHERE unique_key = 'key'") == [(first,)]
+
+
+def test_a_key_of_a_newer_job_than_the_snapshot(mysql_server: MySQLServer, sql: Connection, url: str) -> None:
+    login = {"host": "127.0.0.1", "port": mysql_server.port, "user": "root", "database": make_url(url).database}
+    with pymysql.connect(**login) as reading:
+        assert rows(reading, "SELECT count(*) FROM gearbridge_job") == [(0,)]  # the snapshot is taken
+        handle = enqueue(sql, "f", "x", "key")
+        sql.commit()
+        assert enqueue(reading, "f", "x", "key") == handle
+        reading.rollback()

@@ -54,6 +54,8 @@ CALLS = [
     "gman_server_jobs()",
     "gearbridge.allow_servers('127.0.0.1:1')",
     "gearbridge.forbid_servers()",
+    "gearbridge._allow_servers('127.0.0.1:1', 'public')",
+    "gearbridge._forbid_servers('public')",
     "gearbridge._load()",
     "gearbridge._modules()",
     "gearbridge._sum_add(NULL, 'f', 'x')",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from psycopg import errors
 
+from gearbridge.errors import ConfigurationError
+from gearbridge.extension import assemble, install
 from gearbridge.extension.lint import lint
 from gearbridge.extension.script import innodb_memcached_script, managed_script, plain_script
 from gearbridge.stores.registry import store_for
@@ -18,6 +20,7 @@ from tests.fixtures.postgres import value
 from tests.fixtures.server import GEARBRIDGE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.fixtures.job_server import JobServer
@@ -41,6 +44,21 @@ def psql(url: str, text: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stderr
+
+
+@pytest.mark.parametrize("make", [managed_script, plain_script])
+def test_an_older_postgresql_is_refused_before_anything_is_made(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, make: Callable[[], str]
+) -> None:
+    for module in (assemble, install):
+        monkeypatch.setattr(module, "OLDEST", 99)
+    with empty_database.connect() as db:
+        with pytest.raises(errors.FeatureNotSupported, match="gearbridge needs PostgreSQL 99 or later"):
+            db.execute(make().replace("\\set", "--").encode())
+        db.execute("ROLLBACK")
+        assert value(db, "SELECT to_regnamespace('gearbridge')") is None
+    with pytest.raises(ConfigurationError, match="PostgreSQL 99 or later is needed"):
+        install.install(empty_database.url, lambda _: None)
 
 
 def test_the_owner_of_a_managed_database_needs_no_extension(empty_database: Database) -> None:

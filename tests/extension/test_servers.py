@@ -129,3 +129,23 @@ def test_one_function_may_have_servers_of_its_own(session: Session, job_server: 
     assert value(session, "SELECT gman_servers_set('a:1', NULL)") is None
     with pytest.raises(errors.InvalidParameterValue, match="function name"):
         value(session, "SELECT gman_servers_set('a:1', '')")
+
+
+@pytest.mark.parametrize("end", ["DISCARD ALL", "RESET ALL"])
+def test_what_a_client_of_a_pool_has_set_ends_with_it(session: Session, end: str) -> None:
+    value(session, "SELECT gman_servers_set('10.0.0.5')")
+    value(session, "SELECT gman_servers_set('10.0.0.6', 'f')")
+    session.execute(end.encode())
+    assert value(session, "SELECT gman_servers()") is None
+    with pytest.raises(errors.ObjectNotInPrerequisiteState, match="no job servers are set"):
+        value(session, "SELECT gman_do_background('f', 'x')")
+    value(session, "SELECT gman_servers_set('10.0.0.7')")
+    assert value(session, "SELECT gman_servers()") == "10.0.0.7:4730"
+
+
+def test_a_rollback_brings_back_the_servers_of_before(session: Session) -> None:
+    value(session, "SELECT gman_servers_set('10.0.0.5')")
+    with session.transaction(force_rollback=True):
+        value(session, "SELECT gman_servers_set('10.0.0.6')")
+        assert value(session, "SELECT gman_servers()") == "10.0.0.6:4730"
+    assert value(session, "SELECT gman_servers()") == "10.0.0.5:4730"

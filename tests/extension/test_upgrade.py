@@ -57,7 +57,7 @@ CATALOGUE = """
 OLDER = {
     "sql/gearbridge.sql": [(r"\\i gearbridge/gman_retry\.sql\n", "")],
     "sql/gearbridge/gman_result.sql": [("STABLE PARALLEL SAFE", "VOLATILE PARALLEL UNSAFE"), ("The result of", "Of")],
-    "sql/gearbridge/gman_jobs.sql": [(r"COMMENT ON VIEW gman_jobs IS\n.*?;\$comment\$;", "")],
+    "sql/gearbridge/gman_jobs.sql": [(r"COMMENT ON VIEW @extschema@\.gman_jobs IS\n.*?;\$comment\$;", "")],
     "sql/gearbridge/role_right.sql": [(r"COMMENT ON COLUMN gearbridge\.role_right\.pattern IS '[^']*';", "")],
     "sql/gearbridge_direct.sql": [(r"\\i gearbridge_direct/gman_server_jobs\.sql\n", "")],
     "plpython/gearbridge_pg.py": [('"""Return the time that an echo takes', '"""Older: return the time')],
@@ -65,15 +65,17 @@ OLDER = {
 
 STEPS = {
     "gearbridge": """\
+\\i gearbridge/begin.sql
 \\i gearbridge/gman_retry.sql
 \\replace gearbridge/gman_result.sql
 \\replace gearbridge/gman_jobs.sql
 \\replace gearbridge/gman_version.sql
 COMMENT ON COLUMN gearbridge.role_right.pattern IS
-'of the functions that the role may submit; * is any number of characters';
+'of the functions of which the role may submit or complete jobs; * is any number of characters';
 \\i gearbridge/finish.sql
 """,
     "gearbridge_direct": """\
+\\i gearbridge/begin.sql
 \\replace gearbridge_direct/_modules.sql
 \\i gearbridge_direct/gman_server_jobs.sql
 \\i gearbridge_direct/finish.sql

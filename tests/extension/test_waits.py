@@ -127,7 +127,7 @@ def test_a_server_that_does_not_answer_is_given_up(session: Session, deaf: socke
 
 def test_a_setting_that_was_just_changed_counts(session: Session, deaf: socket.socket) -> None:
     value(session, "SELECT gman_servers_set(%s)", address_of(deaf))
-    session.execute("SET statement_timeout = '200ms'")
+    session.execute("SET statement_timeout = '2s'")
     for reply_timeout, sqlstate in [("1h", "57014"), ("30", "GB004"), ("0", "57014"), ("0.05 s", "GB004")]:
         session.execute(f"SET gearbridge.reply_timeout = '{reply_timeout}'".encode())
         with pytest.raises(psycopg.Error) as caught:
@@ -180,7 +180,7 @@ def test_a_setting_that_is_no_time_says_so(direct: Session, setting: str, nonsen
 
 
 def test_a_background_call_that_is_answered_at_once_asks_in_whose_name_and_no_more(direct: Session) -> None:
-    # Each statement costs time in every call. A slow machine may make a call wait, hence some leeway.
+    # Each statement costs time in every call. On a busy machine a call may have to wait: of many, some need not.
     counts: list[str | None] = []
     direct.add_notice_handler(lambda notice: counts.append(notice.message_primary))
     value(direct, "SELECT gman_ping() IS NOT NULL")
@@ -188,12 +188,14 @@ def test_a_background_call_that_is_answered_at_once_asks_in_whose_name_and_no_mo
         DO LANGUAGE plpython3u $$
         run, queries = plpy.execute, []
         plpy.execute = lambda *query: queries.append(query) or run(*query)
+        asked = []
         for _ in range(200):
+            before = len(queries)
             GD["gearbridge"].do_background("f", "x", None)
-        submitted = len(queries)
+            asked.append(len(queries) - before)
         GD["gearbridge"].ping()
         plpy.execute = run
-        plpy.notice(200 <= submitted < 300 and len(queries) > submitted)
+        plpy.notice(f"{min(asked)}, then {len(queries) > sum(asked)}")
         $$
     """)
-    assert counts == ["True"]
+    assert counts == ["1, then True"]

@@ -137,16 +137,16 @@ CLIENTS = [
     Client("pygearman", script(sys.executable, "pygearman_client.py"), "unique status reports"),
     Client("gearbridge", script(sys.executable, "gearbridge_client.py"), "unique status exceptions reports"),
 ]
-# Perl's library does not tell a worker the unique key.
+# Perl's library does not tell a worker the unique key. Those of Node and pygearman know no time-out.
 WORKERS = [
     ToolWorker("tool", ["gearman"], "reverse nothing fail note"),
-    Worker("c", compiled("worker"), EVERYTHING),
-    Worker("php", script("php", "worker.php"), EVERYTHING),
-    Worker("perl", script("perl", "worker.pl"), "reverse nothing fail throw report note slow"),
+    Worker("c", compiled("worker"), f"{EVERYTHING} brief"),
+    Worker("php", script("php", "worker.php"), f"{EVERYTHING} brief"),
+    Worker("perl", script("perl", "worker.pl"), "reverse nothing fail throw report note slow brief"),
     Worker("gearmanode", node("gearmanode_worker.js"), EVERYTHING, text_only=True),
     Worker("node-gearman", node("gearman_worker.js"), EVERYTHING),
     Worker("pygearman", script(sys.executable, "pygearman_worker.py"), EVERYTHING),
-    Worker("gearbridge", script(sys.executable, "gearbridge_worker.py"), EVERYTHING),
+    Worker("gearbridge", script(sys.executable, "gearbridge_worker.py"), f"{EVERYTHING} brief"),
 ]
 
 

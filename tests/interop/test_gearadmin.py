@@ -52,7 +52,7 @@ def test_show_unique_jobs_names_their_keys(server: JobServer) -> None:
 
 def test_version_pid_and_log_level_tell_which_server_answers(server: JobServer) -> None:
     [version] = gearadmin(server, "--server-version")
-    assert version.startswith({"gearmand": "1.1.", "gearbridge": "gearbridge-"}[server.kind])
+    assert version.startswith({"gearmand": "1.1.", "gearbridge": "2.0.0+gearbridge-"}[server.kind])
     assert gearadmin(server, "--getpid") == [str(server.pid)]
     assert gearadmin(server, "--server-verbose") == [{"gearmand": "ERROR", "gearbridge": "INFO"}[server.kind]]
 

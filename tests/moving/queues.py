@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from tests.fixtures.memcached import newer_memcached
 from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import Process, free_port, wait_until
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-KINDS = ("libsqlite3", "Postgres", "MySQL", "libmemcached", "redis")
+#: Names of gearmand's; behind a plus, of a server that is not the usual one.
+KINDS = ("libsqlite3", "Postgres", "MySQL", "MySQL+mysql", "libmemcached", "libmemcached+newer", "redis")
 
 
 class Queue(NamedTuple):
@@ -43,6 +45,7 @@ class Queue(NamedTuple):
 @contextlib.contextmanager
 def queue_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Queue]:
     """A place of this kind in which nothing is yet."""
+    kind, _, other = kind.partition("+")
     if kind == "libsqlite3":
         path = folder / "gearmand.db"
         yield Queue(kind, (f"--libsqlite3-db={path}",), f"gearmand+sqlite:///{path}")
@@ -53,14 +56,15 @@ def queue_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterato
         info = " ".join(f"{name}={value}" for name, value in {**words, "dbname": place.path[1:]}.items())
         yield Queue(kind, (f"--libpq-conninfo={info}",), f"gearmand+{url}")
     elif kind == "MySQL":
-        url = request.getfixturevalue("mariadb").make_database()
+        url = request.getfixturevalue(other or "mariadb").make_database()
         place = urlsplit(url)
         words = {"host": place.hostname, "port": place.port, "user": place.username, "password": place.password}
         options = tuple(f"--mysql-{name}={value}" for name, value in {**words, "db": place.path[1:]}.items())
         yield Queue(kind, options, f"gearmand+{url}")
     elif kind == "libmemcached":
         port = free_port()
-        with listening("memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(port), port=port):
+        program = newer_memcached() if other else "memcached"
+        with listening(program, "-u", "nobody", "-l", "127.0.0.1", "-p", str(port), port=port):
             yield Queue(kind, (f"--libmemcached-servers=127.0.0.1:{port}",), f"gearmand+memcached://127.0.0.1:{port}")
     else:
         port = free_port()
@@ -71,7 +75,7 @@ def queue_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterato
 
 
 @contextlib.contextmanager
-def listening(*command: str, port: int) -> Iterator[None]:
+def listening(*command: str | Path, port: int) -> Iterator[None]:
     """A program that listens on 127.0.0.1:`port`, ended with the block."""
     with Process(*command) as process:
 

@@ -210,10 +210,10 @@ def test_a_key_that_does_not_tell_is_refused_until_the_function_is_named() -> No
         ("gearmand+sqlite:///empty.db", "no such table: gearman_queue"),
         ("gearmand+sqlite:///empty.db?tabel=q", "tabel has no place in"),
         ("gearmand+sqlite:///empty.db?charset=latin1", "charset has no place in"),
-        ("gearmand+postgresql://u:secret@127.0.0.1:1/q", r"cannot read gearmand's queue in .*u:\*\*\*@.*refused"),
+        ("gearmand+postgresql://u:secret@127.0.0.1:1/q", r"cannot read gearmand's queue in postgresql://u@.*refused"),
         ("gearmand+mysql://u:secret@127.0.0.1:1/q", "cannot read gearmand's queue in .*refused"),
         ("gearmand+memcached://127.0.0.1:1", "cannot read gearmand's queue in .*refused"),
-        ("gearmand+memcached://127.0.0.1:x", "is not HOST:PORT"),
+        ("gearmand+memcached://127.0.0.1:x", "are not HOST:PORT"),
         ("gearmand+redis://127.0.0.1:1", "cannot read gearmand's queue in .*refused"),
     ],
 )

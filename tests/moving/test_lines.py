@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gearbridge.core.client_commands import MAX_DUE
 from gearbridge.errors import ConfigurationError
 from gearbridge.moving.lines import job_of, line_of
-from gearbridge.records import StoredJob
-from gearbridge.traces import with_trace
+from gearbridge.records import MAX_DUE, StoredJob
+from gearbridge.traceparent import with_trace
 from tests.test_traces import TRACE
 
 FIELDS = StoredJob.__slots__

@@ -1,4 +1,4 @@
-"""Databases on several hosts, of which a test kills one: PostgreSQL with a standby, and MariaDB with Galera."""
+"""Databases on several hosts, of which a test kills one: PostgreSQL with a standby, Galera, Group Replication."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pymysql
 
 from gearbridge.extension.mysql import install_mysql
 from tests.fixtures.galera import Galera
+from tests.fixtures.group_replication import Group
 from tests.fixtures.postgres import value
 from tests.fixtures.processes import wait_until
 from tests.fixtures.replicas import Pair
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fixtures.galera import Node
+    from tests.fixtures.group_replication import Member
 
 #: MySQL's functions take no fewer arguments.
 _ENQUEUE = "SELECT gman_enqueue('f', %s, NULL, NULL, NULL, NULL, NULL)"
@@ -65,6 +67,49 @@ class ReplicatedPostgreSQL:
 
     def mend(self) -> None:
         self.pair.follow()
+
+
+class MySQLGroup:
+    """Group Replication: the group chooses who takes writes."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._group = stack.enter_context(Group())
+        self._killed: Member | None = None
+        self.url = self._group.make_database()
+        self._database = self.url.rpartition("/")[2]
+        install_mysql(self.url)
+
+    @contextlib.contextmanager
+    def connect_anywhere(self) -> Iterator[Callable[[str], None]]:
+        primary = self._group.primary()
+        if primary is None:
+            raise OSError("nobody takes writes")
+        try:
+            with primary.connect(self._database) as session, session.cursor() as cursor:
+                yield lambda payload: cursor.execute(_ENQUEUE, (payload,))
+        except pymysql.Error as error:
+            raise OSError(error) from error
+
+    def kill(self) -> None:
+        self._killed = self._group.primary()
+        assert self._killed
+        self._killed.kill()
+
+    def hang(self) -> None:
+        self._killed = self._group.primary()
+        assert self._killed
+        self._killed.hang()
+
+    def start(self) -> None:
+        wait_until(lambda: self._group.primary() not in (None, self._killed), 60, "the group to choose another primary")
+
+    def mend(self) -> None:
+        assert self._killed
+        if self._killed.running:  # it hangs
+            self._killed.kill()
+        self._killed.start()
+        self._killed.join()
+        self._killed = None
 
 
 class MariaDBGalera:
@@ -127,7 +172,8 @@ class MariaDBGalera:
 
     def holders(self) -> list[Node]:
         """The nodes on which a server has the job table."""
-        question = f"SELECT IS_USED_LOCK('{self._database}.gearbridge_job')"
+        digest = f"LEFT(SHA2(CONCAT('{self._database}:', lock_key), 256), 48)"
+        question = f"SELECT IS_USED_LOCK(CONCAT('gearbridge.', {digest})) FROM {self._database}.gearbridge_schema"
         found = []
         for node in self._galera.nodes:
             if node is not self._killed:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from gearbridge.core.engine import Engine
 from gearbridge.core.settings import Settings
+from gearbridge.persistence import claimer as claimer_module
+from gearbridge.persistence.claimer import Claimer
+from gearbridge.persistence.store_thread import Committer
 from gearbridge.records import ClaimedJob
-from gearbridge.server import claimer as claimer_module
-from gearbridge.server.claimer import Claimer
-from gearbridge.server.committer import Committer
-from gearbridge.stores.base import Abilities
-from gearbridge.stores.doorbell import Polling
+from gearbridge.stores.interface import Traits
+from gearbridge.stores.jobtable.polling import Polling
 from gearbridge.stores.memory import MemoryStore
 from gearbridge.wire import commands
 
@@ -37,12 +37,13 @@ class BrokenDoorbell(Polling):
 class OneJob(MemoryStore):
     """Has a job for the third who looks."""
 
-    abilities = Abilities(durable=True, transactional=True, claimable=True)
+    traits = Traits(durable=True, transactional=True, claimable=True)
     looks = 0
+    clock_offset = 0.0
 
-    def claim(self, rooms: Mapping[bytes, int]) -> list[ClaimedJob]:
+    def claim(self, claim_capacity: Mapping[bytes, int], most_bytes: int = 0) -> list[ClaimedJob]:
         self.looks += 1
-        if self.looks != 3 or b"f" not in rooms:
+        if self.looks != 3 or b"f" not in claim_capacity:
             return []
         job = ClaimedJob(b"S:1", b"f", b"")
         job.max_attempts, job.keep_result = 0, False
@@ -54,7 +55,10 @@ class OneJob(MemoryStore):
     def functions(self) -> list[bytes]:
         return [b"f"]
 
-    def doorbell(self) -> Polling:
+    def life(self) -> bytes:
+        return b""
+
+    def wakeup(self) -> Polling:
         return BrokenDoorbell(0.01)
 
 
@@ -67,7 +71,7 @@ def test_what_no_doorbell_should_raise_does_not_end_the_claiming(
         engine, store = Engine(Settings(), durable=True), OneJob()
         committer = Committer(store, lambda _group, _errors: None, 1.0)
         committer.start()
-        engine.receive(engine.connect(None, 1, "127.0.0.1"), [(commands.CAN_DO, [b"f"])])
+        engine.receive(engine.connect(None, 1, "127.0.0.1"), [(commands.CAN_DO, [b"f"])], 0.0)
         given = asyncio.Event()
         claimer = Claimer(engine, committer, store, given.set)
         claimer.start()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.errors import StoreError, StoreFenced, StoreLocked, StoreUnavailable
+from gearbridge.persistence import store_thread as committer_module
+from gearbridge.persistence.apply_group import apply_group
+from gearbridge.persistence.store_call import StoreCall
+from gearbridge.persistence.store_thread import Committer
 from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry, StoredJob, Update
-from gearbridge.server import committer as committer_module
-from gearbridge.server.committer import Committer, apply_group
-from gearbridge.stores.base import Abilities
+from gearbridge.stores.interface import Traits
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ PATIENCE = 30.0
 class FaultyStore:
     """Keeps jobs in a dict, refuses the handles in `bad`, and fails altogether for the next `down` calls."""
 
-    abilities = Abilities(durable=True, transactional=True)
+    traits = Traits(durable=True, transactional=True)
 
     def __init__(self, bad: set[bytes] | None = None, down: int = 0) -> None:
         self.bad = bad or set()
@@ -187,3 +189,108 @@ def test_after_its_patience_a_group_is_refused_and_its_ends_are_kept() -> None:
     wait_until(lambda: not store.jobs, what="the ends to be written, that of the refused job too")
     committer.stop()
     assert committer.trouble is None
+
+
+class CheckedFaultyStore(FaultyStore):
+    """A store that is looked at while nothing is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+
+    def check(self) -> None:
+        self.checks += 1
+
+
+def test_a_store_that_is_looked_at_while_idle_is_written_to_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer_module, "CHECK_EVERY", 0.01)
+    store = CheckedFaultyStore()
+    done = threading.Event()
+    committer = Committer(store, lambda _group, _errors: done.set(), PATIENCE)
+    committer.start()
+    wait_until(lambda: store.checks >= 2)
+    committer.apply([put(b"1")])
+    assert done.wait(30)
+    committer.stop()
+    assert list(store.jobs) == [b"1"]
+
+
+class FencedStore(FaultyStore):
+    """A node's: it raises StoreFenced until `regain` is called, which finds some jobs to be others' by then."""
+
+    def __init__(self, lost: set[bytes], down: int = 0) -> None:
+        super().__init__()
+        self.fenced = True
+        self.lost = lost
+        self.away = down
+
+    def apply(self, group: Sequence[Operation]) -> None:
+        if self.fenced:
+            raise StoreFenced("the lease was over")
+        super().apply(group)
+
+    def regain(self) -> frozenset[bytes]:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("the database is away")
+        self.fenced = False
+        return frozenset(self.lost)
+
+
+def test_what_a_lost_lease_held_up_is_written_over_the_next_one_but_for_what_others_have() -> None:
+    store = FencedStore({b"2", b"3"}, down=2)
+    outcomes: list[dict[int, str]] = []
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), PATIENCE)
+    committer.regain = store.regain
+    committer.start()
+    puts = [put(b"4"), put(b"5")]
+    committer.apply([Drop(b"1"), Drop(b"2"), puts[0], Drop(b"3"), puts[1]])
+    wait_until(lambda: outcomes)
+    assert outcomes == [{}], "nobody is refused"
+    assert store.groups == [[Drop(b"1"), *puts]]
+    committer.apply([Drop(b"3"), Drop(b"4")])  # gathered before the engine learned what is lost
+    wait_until(lambda: len(outcomes) == 2)
+    assert store.groups[1:] == [[Drop(b"4")]]
+    committer.run_call(StoreCall(lambda: committer.lost_is_known(frozenset({b"2", b"3"})), lambda _outcome: None))
+    committer.apply([Drop(b"3")])  # cancelled, say, wherever it is
+    wait_until(lambda: len(outcomes) == 3)
+    assert store.groups[2:] == [[Drop(b"3")]]
+    committer.stop()
+
+
+def test_ends_that_were_kept_are_written_over_a_new_lease_but_for_what_others_have() -> None:
+    store = FencedStore({b"1"}, down=1000)
+    outcomes: list[dict[int, str]] = []
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), 0.0)
+    committer.regain = store.regain
+    committer.start()
+    committer.apply([Drop(b"1"), Drop(b"2"), put(b"3")])
+    wait_until(lambda: outcomes)
+    assert outcomes == [{2: "the store cannot be reached: the database is away"}]
+    assert committer.kept == 3
+    store.away = 0
+    committer.run_call(StoreCall(committer.take_lease, lambda _outcome: None))
+    wait_until(lambda: not committer.kept)
+    assert store.groups == [[Drop(b"2"), Drop(b"3")]]
+    committer.stop()
+
+
+def test_a_job_that_waits_for_a_lock_of_the_databases_own_is_not_refused_within_the_patience() -> None:
+    class LockedStore(FaultyStore):
+        tries = 0
+
+        def apply(self, group: Sequence[Operation]) -> None:
+            self.tries += 1
+            if self.tries < 4:
+                raise StoreLocked("canceling statement due to lock timeout")
+            super().apply(group)
+
+    store = LockedStore()
+    outcomes: list[dict[int, str]] = []
+    committer = Committer(store, lambda _group, errors: outcomes.append(errors), PATIENCE)
+    committer.start()
+    committer.apply([put(b"1"), put(b"2")])
+    wait_until(lambda: outcomes)
+    assert outcomes == [{}]
+    assert list(store.jobs) == [b"1", b"2"]
+    committer.stop()

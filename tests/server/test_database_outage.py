@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -14,8 +15,10 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.innodb_memcached import InnoDBMemcached
 from tests.fixtures.mariadb import MariaDB
 from tests.fixtures.memcached import Memcached
+from tests.fixtures.mysql import SERVERS
 from tests.fixtures.postgres import kill_postgres
 from tests.fixtures.processes import wait_until
+from tests.fixtures.redis import Redis
 from tests.fixtures.server import GearbridgeServer
 
 from .load import check_all_there, work_all, work_off
@@ -23,7 +26,7 @@ from .outage import Mortal, outage_under_load
 from .wire_client import WireClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: How often the database is killed here; `make soak` does it more often.
@@ -55,9 +58,9 @@ class PostgreSQL:
         return True
 
 
-class Maria:
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._server = stack.enter_context(MariaDB("--innodb-flush-log-at-trx-commit=1"))
+class MySQLFamily:
+    def __init__(self, stack: contextlib.ExitStack, kind: str) -> None:
+        self._server = stack.enter_context(SERVERS[kind]("--innodb-flush-log-at-trx-commit=1"))
         self.url = self._server.make_database()
 
     def kill(self) -> None:
@@ -81,10 +84,32 @@ class InnoDBPlugin:
         self._server.start()
 
 
-@pytest.fixture(scope="module", params=[PostgreSQL, Maria, InnoDBPlugin])
+class RedisServer:
+    """A redis-server that forces every write to its disk."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._server = stack.enter_context(Redis())
+        self.url = self._server.url()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+_DATABASES: dict[str, Callable[[contextlib.ExitStack], Database]] = {
+    "postgresql": PostgreSQL,
+    **{kind: partial(MySQLFamily, kind=kind) for kind in SERVERS},
+    "innodb-memcached": InnoDBPlugin,
+    "redis": RedisServer,
+}
+
+
+@pytest.fixture(scope="module", params=list(_DATABASES))
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with contextlib.ExitStack() as stack:
-        yield request.param(stack)
+        yield _DATABASES[request.param](stack)
 
 
 def test_kill_minus_9_of_the_database_under_load(database: Database, tmp_path: Path) -> None:
@@ -154,5 +179,5 @@ def test_a_memcached_that_goes_away_under_load_is_waited_for(tmp_path: Path) -> 
 
 def test_a_database_that_is_away_at_the_start_is_a_clear_error(tmp_path: Path) -> None:
     server = GearbridgeServer(tmp_path, "--store", "postgresql://user:secret@127.0.0.1:1/jobs")
-    with pytest.raises(AssertionError, match=r"cannot open the store postgresql://user:\*\*\*@127\.0\.0\.1:1/jobs"):
+    with pytest.raises(AssertionError, match=r"cannot open the store postgresql://user@127\.0\.0\.1:1/jobs"):
         server.start()

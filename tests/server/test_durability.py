@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fixtures.mysql import SERVERS
 from tests.fixtures.postgres import make_database
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
 KILLS = int(os.environ.get("GEARBRIDGE_TEST_KILLS", "5"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "memcached", "innodb-memcached"])
+@pytest.fixture(params=["sqlite", "postgresql", *SERVERS, "memcached", "innodb-memcached", "redis"])
 def durable_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GearbridgeServer]:
     """A server over each durable store."""
     options = []
     if request.param == "postgresql":
         options = ["--store", make_database(request.getfixturevalue("postgres_cluster")).url]
-    elif request.param == "mariadb":
-        options = ["--store", request.getfixturevalue("mariadb").make_database()]
+    elif request.param in SERVERS:
+        options = ["--store", request.getfixturevalue(request.param).make_database()]
     elif request.param == "memcached":
         options = ["--store", request.getfixturevalue("memcached").url(tmp_path.name[-40:])]
+    elif request.param == "redis":
+        options = ["--store", request.getfixturevalue("redis").url(tmp_path.name[-40:])]
     elif request.param == "innodb-memcached":
         options = ["--store", request.getfixturevalue("innodb_memcached").url(tmp_path.name[-40:])]
     with GearbridgeServer(tmp_path, *options) as server:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.core.peer import Peer
-from gearbridge.server.postponed import MANY, Postponed
+from gearbridge.server.deferred_writes import MANY, DeferredWrites
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def say(postponed: Postponed, lines: list[Line], what: bytes) -> None:
+def say(postponed: DeferredWrites, lines: list[Line], what: bytes) -> None:
     for line in lines:
         line.peer.send(what)
     postponed.add([line.peer for line in lines])
@@ -44,7 +44,7 @@ def a_round(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_what_several_reads_of_a_round_have_to_say_is_one_write(loop: asyncio.AbstractEventLoop) -> None:
-    postponed, line = Postponed(loop), Line()
+    postponed, line = DeferredWrites(loop), Line()
     say(postponed, [line], b"one")
     say(postponed, [line], b"two")
     assert line.written == []
@@ -53,7 +53,7 @@ def test_what_several_reads_of_a_round_have_to_say_is_one_write(loop: asyncio.Ab
 
 
 def test_many_wait_for_one_round_more_and_no_longer(loop: asyncio.AbstractEventLoop) -> None:
-    postponed, lines = Postponed(loop), [Line() for _ in range(MANY)]
+    postponed, lines = DeferredWrites(loop), [Line() for _ in range(MANY)]
     say(postponed, lines, b"one")
     a_round(loop)
     assert [line.written for line in lines] == [[]] * MANY
@@ -63,7 +63,7 @@ def test_many_wait_for_one_round_more_and_no_longer(loop: asyncio.AbstractEventL
 
 
 def test_who_is_gone_is_not_written_to(loop: asyncio.AbstractEventLoop) -> None:
-    postponed, gone, here = Postponed(loop), Line(), Line()
+    postponed, gone, here = DeferredWrites(loop), Line(), Line()
     say(postponed, [gone, here], b"one")
     gone.peer.closed = True
     a_round(loop)
@@ -71,7 +71,7 @@ def test_who_is_gone_is_not_written_to(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_a_server_that_ends_writes_all_of_it_first(loop: asyncio.AbstractEventLoop) -> None:
-    postponed, lines = Postponed(loop), [Line() for _ in range(MANY)]
+    postponed, lines = DeferredWrites(loop), [Line() for _ in range(MANY)]
     say(postponed, lines, b"one")
     a_round(loop)
     postponed.write()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.errors import StoreUnavailable
+from gearbridge.persistence import single_put as prompt_module
+from gearbridge.persistence.single_put import SinglePuts
+from gearbridge.persistence.store_call import ask
+from gearbridge.persistence.store_thread import Committer
 from gearbridge.records import Drop, Operation, Put, StoredJob
-from gearbridge.server import prompt as prompt_module
-from gearbridge.server.committer import Committer
-from gearbridge.server.errands import ask
-from gearbridge.server.prompt import PromptPuts
-from gearbridge.stores.base import Abilities
+from gearbridge.stores.interface import Traits
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class SlowStore:
     """Its answer to a job comes when the test says so, and is what the test says."""
 
-    abilities = Abilities(durable=True, transactional=True, prompt=True)
+    traits = Traits(durable=True, transactional=True, prompt=True)
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -78,7 +78,7 @@ class Shell:
         self.applied = threading.Event()
         self.committer = Committer(self.store, lambda _group, _errors: self.applied.set(), 1.0)
         self.committer.start()
-        self.prompt = PromptPuts(self.store, self.committer, asyncio.get_running_loop(), self.written.append)
+        self.prompt = SinglePuts(self.store, self.committer, asyncio.get_running_loop(), self.written.append)
 
     async def until(self, condition: Callable[[], object]) -> None:
         await asyncio.to_thread(wait_until, condition)

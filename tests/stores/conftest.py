@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
 
     from .place import Place
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
-from gearbridge.stores.schema import DONE, FAILED, WAITING, job
+from gearbridge.stores.jobtable.schema import DONE, FAILED, WAITING, job
 from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
 

@@ -12,10 +12,11 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from gearbridge.stores.memcached_connection import MemcachedConnection
+from gearbridge.stores.jobtable.store import TableStore
+from gearbridge.stores.memcached.connection import MemcachedConnection
 from gearbridge.stores.registry import store_for
-from gearbridge.stores.table import TableStore
 from tests.fixtures import innodb_memcached
+from tests.fixtures.mysql import SERVERS
 from tests.fixtures.postgres import make_database
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL
 
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
 
 
 class PlainSQLiteStore(TableStore):
@@ -45,6 +46,11 @@ class Place:
     def __init__(self, kind: str, url: str) -> None:
         self.kind = kind
         self.url = url
+
+    @property
+    def dialect(self) -> str:
+        """The language of its SQL: sqlite, postgresql or mysql."""
+        return DRIVERS[self.kind].partition("+")[0]
 
     def store(self) -> Store:
         return PlainSQLiteStore(make_url(self.url)) if self.kind == "plain" else store_for(self.url)
@@ -70,6 +76,12 @@ class Place:
         parts = urlsplit(self.url)
         assert parts.hostname
         assert parts.port
+        if parts.scheme == "redis":
+            from redis import Redis  # noqa: PLC0415  other places need no driver
+
+            with Redis(parts.hostname, parts.port, 0) as client:
+                client.hset(f"{{{parts.query.removeprefix('prefix=')}}}:jobs", name, value)
+            return
         connection = MemcachedConnection(parts.hostname, parts.port)
         key = b"%b:%b" % (parts.path.strip("/").encode(), name)
         for part in connection.pipeline([(b"set", key, value)]):
@@ -77,9 +89,15 @@ class Place:
         connection.close()
 
 
-#: Kinds of places whose store keeps items behind memcached's protocol, and of those that keep rows of a job table.
-ITEMS = ("memcached", "innodb-memcached")
-DRIVERS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}
+#: Kinds of places whose store keeps a value for each job, and of those that keep rows of a job table.
+ITEMS = ("memcached", "memcached_newer", "innodb-memcached", "redis", "valkey")
+DRIVERS = {
+    "sqlite": "sqlite",
+    "plain": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "mariadb": "mysql+pymysql",
+    "mysql": "mysql+pymysql",
+}
 
 _prefixes = count(1)
 #: What is in a MySQL of the user's stays there, so each run has prefixes of its own.
@@ -90,10 +108,10 @@ def make_place(request: pytest.FixtureRequest, kind: str, path: Path) -> Place:
     """A place of this kind in which nothing is yet; `path` is a file for those that need one."""
     if kind == "postgresql":
         return Place(kind, make_database(request.getfixturevalue("postgres_cluster")).url)
-    if kind == "mariadb":
-        return Place(kind, request.getfixturevalue("mariadb").make_database())
-    if kind == "memcached":
-        return Place(kind, request.getfixturevalue("memcached").url(f"test{next(_prefixes)}"))
+    if kind in SERVERS:
+        return Place(kind, request.getfixturevalue(kind).make_database())
+    if kind in {"memcached", "memcached_newer", "redis", "valkey"}:
+        return Place(kind, request.getfixturevalue(kind).url(f"test{next(_prefixes)}"))
     if kind == "innodb-memcached":
         prefix = f"test{next(_prefixes)}"
         if innodb_memcached.REAL:

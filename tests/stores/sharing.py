@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import update
 
 from gearbridge.records import Put, StoredJob
-from gearbridge.stores.node import Node
+from gearbridge.stores.interface import Node
+from gearbridge.stores.jobtable.schema import node as node_table
 from gearbridge.stores.registry import shared_store_for
-from gearbridge.stores.schema import node as node_table
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gearbridge.stores.base import SharedStore
+    from gearbridge.stores.interface import SharedStore
 
     from .place import Place
 
@@ -42,8 +42,8 @@ def nodes(place: Place, *names: str, lease: float = LONG) -> Iterator[list[Share
             store.close()
 
 
-def beyond(handle: str, key: bytes = b"", function: bytes = b"f", due: int = 0) -> Put:
-    return Put(StoredJob(handle.encode(), function, b"\0\xff", key, 1, due), beyond=True)
+def spilled(handle: str, key: bytes = b"", function: bytes = b"f", due: int = 0) -> Put:
+    return Put(StoredJob(handle.encode(), function, b"\0\xff", key, 1, due), spilled=True)
 
 
 def beats_until_alone(store: SharedStore) -> list[str]:

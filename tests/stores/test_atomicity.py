@@ -1,6 +1,6 @@
 """The promise of gman_enqueue: a committed job is done, a rolled-back one is never seen, whatever is killed in between.
 
-Writers commit and roll back, while the job server and its workers are killed at random and PostgreSQL is killed and
+Writers commit and roll back, while the job server and its workers are killed at random and the database is killed and
 started again. `make soak` does it longer.
 """
 
@@ -8,40 +8,62 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import psycopg
+import pytest
 
-from gearbridge.errors import ConfigurationError
-from gearbridge.extension.build import build
-from gearbridge.extension.cluster import TemporaryCluster
-from tests.fixtures.postgres import value
+from tests.fixtures.killable import LOST, killable
+from tests.fixtures.mysql import SERVERS
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from tests.fixtures.killable import Killable
     from tests.fixtures.processes import Process, StartProcess
 
 TRANSACTIONS = int(os.environ.get("GEARBRIDGE_TEST_TRANSACTIONS", "1000"))
 WRITERS = 16
 KILLS = int(os.environ.get("GEARBRIDGE_TEST_KILLS", "8"))
 RESTARTS = 2
+ROOT = str(Path(__file__).parents[2])
 
-#: A worker that writes down what it was given before it says that it is done.
+#: A worker of two functions: one writes down what it was given before it says that it is done, which may come twice;
+#: the other keeps that in the database, and ends the job in the same transaction.
 _WORKER = """
-import sys
+import sys, time
 from gearbridge import Worker
+from tests.fixtures.killable import LOST, Killable
 
-seen = open(sys.argv[2], "a", buffering=1)
+database = Killable(sys.argv[2], lambda: None)
+seen = open(sys.argv[3], "a", buffering=1)
+
+db = None
+
+def complete(job):
+    global db
+    while True:
+        try:
+            db = db or database.connect()
+            cursor = db.cursor()
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO effects VALUES (%s)", (job.payload.decode(),))
+            cursor.execute("SELECT gman_complete(%s, NULL)", (job.handle,))
+            cursor.execute("COMMIT" if cursor.fetchone()[0] else "ROLLBACK")
+            return
+        except LOST:
+            db = None
+            time.sleep(0.1)  # the database is being started again
+
 worker = Worker(sys.argv[1])
-worker.register("f", lambda job: seen.write(job.payload.decode() + "\\n") and None)
+worker.register("reported", lambda job: seen.write(job.payload.decode() + "\\n") and None)
+worker.register("completed", complete)
 worker.work()
 """
 
@@ -49,14 +71,15 @@ worker.work()
 class Writers:
     """Threads that enqueue, one job a transaction, and remember how each transaction ended.
 
-    `rest` is the longest pause between two transactions of one, in seconds.
+    The jobs are of the `functions` in turn. `rest` is the longest pause between two transactions of one, in seconds.
     """
 
-    def __init__(self, url: str, rest: float = 0.01) -> None:
+    def __init__(self, database: Killable, *functions: str, rest: float) -> None:
         self.committed: set[str] = set()
         self.rolled_back: set[str] = set()
         self.unknown: set[str] = set()  # the connection broke while it committed
-        self._url = url
+        self._database = database
+        self._functions = functions
         self._rest = rest
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(f"w{number}",)) for number in range(WRITERS)]
@@ -68,94 +91,87 @@ class Writers:
         self._stop.set()
         wait_until(lambda: not any(thread.is_alive() for thread in self._threads), 600, "the writers to end")
 
+    def check(self, done: set[str]) -> None:
+        """What was committed is done, and what was rolled back is not."""
+        assert len(self.committed) + len(self.rolled_back) > TRANSACTIONS // 2
+        assert not self.committed - done, "lost"
+        assert not done & self.rolled_back, "invented"
+        assert done <= self.committed | self.unknown
+
     def _run(self, name: str) -> None:
         chance = random.Random(name)
         number = 0
         while self._more(number):
             try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as db:
+                with closing(self._database.connect()) as db:
                     while self._more(number):
                         number += 1
-                        self._enqueue(db, f"{name}-{number}", chance.random() < 1 / 3)
+                        function = self._functions[number % len(self._functions)]
+                        self._enqueue(db.cursor(), function, f"{name}-{number}", chance.random() < 1 / 3)
                         time.sleep(chance.random() * self._rest)
-            except psycopg.OperationalError:
-                time.sleep(0.05)  # PostgreSQL is being started again
+            except LOST:
+                time.sleep(0.05)  # the database is being started again
 
     def _more(self, number: int) -> bool:
         return not self._stop.is_set() or number < TRANSACTIONS // WRITERS
 
-    def _enqueue(self, db: psycopg.Connection[tuple[object, ...]], job: str, roll_back: bool) -> None:
+    def _enqueue(self, cursor: Any, function: str, job: str, roll_back: bool) -> None:
         self.unknown.add(job)
         try:
-            db.execute("BEGIN")
-            db.execute("SELECT gman_enqueue('f', %s::text)", (job,))
-        except psycopg.OperationalError:
+            cursor.execute("BEGIN")
+            cursor.execute(self._database.enqueue, (function, job))
+        except LOST:
             self.unknown.discard(job)
             self.rolled_back.add(job)
             raise
         if roll_back:
             self.unknown.discard(job)
             self.rolled_back.add(job)
-            db.execute("ROLLBACK")
+            cursor.execute("ROLLBACK")
             return
-        db.execute("COMMIT")
+        cursor.execute("COMMIT")
         self.unknown.discard(job)
         self.committed.add(job)
 
 
-def kill_postgresql(cluster: TemporaryCluster) -> None:
-    server = cluster.pid
-    os.kill(server, signal.SIGQUIT)  # at once, without a checkpoint: what a crash is to those who are connected
-
-    def started() -> bool:
-        try:
-            cluster.restart()
-        except ConfigurationError:
-            return False
-        return True
-
-    wait_until(started, 60, "PostgreSQL to start again")
-
-
-def moments(cluster: TemporaryCluster) -> Iterator[random.Random]:
-    """The moments to kill something, after pauses; PostgreSQL itself is killed before some of them."""
+def moments(database: Killable) -> Iterator[random.Random]:
+    """The moments to kill something, after pauses; the database itself is killed before some of them."""
     chance = random.Random(1)
-    restarts = set(chance.sample(range(KILLS), RESTARTS))
+    restarts = set(chance.sample(range(KILLS), max(RESTARTS, KILLS // 5)))
     for kill in range(KILLS):
         time.sleep(chance.random() * 0.4)
         if kill in restarts:
-            kill_postgresql(cluster)
+            database.crash()
         yield chance
 
 
-def test_committed_jobs_are_done_and_rolled_back_ones_never_seen(tmp_path: Path, start_process: StartProcess) -> None:
+@pytest.mark.parametrize("kind", ["postgresql", *SERVERS])
+def test_committed_jobs_are_done_and_rolled_back_ones_never_seen(
+    kind: str, tmp_path: Path, start_process: StartProcess
+) -> None:
     seen = tmp_path / "seen"
     script = tmp_path / "worker.py"
     script.write_text(_WORKER)
-    with TemporaryCluster() as cluster:
-        build(cluster.installation.extensions)
-        with psycopg.connect(cluster.url(), autocommit=True) as db:
-            db.execute("CREATE EXTENSION gearbridge")
-        with GearbridgeServer(tmp_path, "--store", cluster.url()) as server:
+    with killable(kind) as database, GearbridgeServer(tmp_path, "--store", database.url) as server:
+        database.run("CREATE TABLE effects (payload varchar(100))")
 
-            def new_worker() -> Process:
-                return start_process(sys.executable, script, server.address, seen)
+        def new_worker() -> Process:
+            return start_process(sys.executable, script, server.address, database.url, seen, env={"PYTHONPATH": ROOT})
 
-            workers = [new_worker() for _ in range(3)]
-            writers = Writers(cluster.url())
-            for chance in moments(cluster):
-                if chance.random() < 0.5:
-                    server.kill()
-                    server.start()
-                else:
-                    victim = chance.randrange(len(workers))
-                    workers[victim].kill()
-                    workers[victim] = new_worker()
-            writers.stop()
-            with psycopg.connect(cluster.url(), autocommit=True) as db:
-                wait_until(lambda: value(db, "SELECT count(*) = 0 FROM gman_jobs"), 120, "the table to be empty")
-            done = set(seen.read_text().split())
-    assert len(writers.committed) + len(writers.rolled_back) > TRANSACTIONS // 2
-    assert not writers.committed - done, "lost"
-    assert not done & writers.rolled_back, "invented"
-    assert done <= writers.committed | writers.unknown
+        workers = [new_worker() for _ in range(3)]
+        # No more than the workers can do.
+        writers = Writers(database, "reported", "reported", "reported", "completed", rest=0.1)
+        for chance in moments(database):
+            if chance.random() < 0.5:
+                server.kill()
+                server.start()
+            else:
+                victim = chance.randrange(len(workers))
+                workers[victim].kill()
+                workers[victim] = new_worker()
+        writers.stop()
+        unfinished = "SELECT DISTINCT `function`, state, error FROM gman_jobs".replace("`", database.quote)
+        wait_until(lambda: not database.run(unfinished), 120, "the table to be empty")
+        completed = [payload for (payload,) in database.run("SELECT payload FROM effects")]
+    writers.check({*seen.read_text().split(), *completed})
+    assert len(completed) == len(set(completed)), "done twice"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gearbridge.stores.schema import DONE
+from gearbridge.stores.jobtable.schema import DONE
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working

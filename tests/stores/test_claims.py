@@ -12,20 +12,21 @@ from sqlalchemy.exc import OperationalError
 
 from gearbridge.errors import StoreError
 from gearbridge.records import ClaimedJob, Done, Drop, Failed, Progress, Put, Retry, StoredJob, Update
-from gearbridge.stores.schema import DONE, FAILED, WAITING, job
+from gearbridge.stores.jobtable.schema import DONE, FAILED, WAITING, job
+from tests.fixtures.mysql import SERVERS
 
 from .enqueueing import enqueue, handles_in, row_of
 
 if TYPE_CHECKING:
-    from gearbridge.stores.base import ClaimableStore
+    from gearbridge.stores.interface import ClaimableStore
 
     from .place import Place
 
 MANY = 10_000
 
 
-def claimed(store: ClaimableStore, **rooms: int) -> list[bytes]:
-    return [one.handle for one in store.claim({name.encode(): room for name, room in rooms.items()})]
+def claimed(store: ClaimableStore, **claim_capacity: int) -> list[bytes]:
+    return [one.handle for one in store.claim({name.encode(): room for name, room in claim_capacity.items()})]
 
 
 def test_a_claim_brings_the_whole_job(place: Place, store: ClaimableStore) -> None:
@@ -227,11 +228,11 @@ def test_a_claim_that_breaks_half_way_has_nothing_in_hand(
     read: Any = store._rows  # type: ignore[attr-defined]  # every store of this suite reads its rows so
     asked: list[list[int]] = []
 
-    def break_second(connection: Any, ids: list[int]) -> Any:
+    def break_second(connection: Any, ids: list[int], *sizes: Any) -> Any:
         asked.append(ids)
         if len(asked) == 2:
             raise OperationalError("SELECT", None, sqlite3.OperationalError("broken"))
-        return read(connection, ids)
+        return read(connection, ids, *sizes)
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "_rows", break_second)
@@ -241,8 +242,8 @@ def test_a_claim_that_breaks_half_way_has_nothing_in_hand(
     assert len(claimed(store, f=MANY)) == 1500
 
 
-@pytest.mark.parametrize("place", ["mariadb"], indirect=True)
-def test_mariadb_finds_what_to_claim_by_the_index_however_many_wait(place: Place, store: ClaimableStore) -> None:
+@pytest.mark.parametrize("place", SERVERS, indirect=True)
+def test_mysql_finds_what_to_claim_by_the_index_however_many_wait(place: Place, store: ClaimableStore) -> None:
     enqueue(place, *({"handle": f"h{n}", "function": "much" if n % 3 else "little"} for n in range(3000)))
     raw: Any = store._connected().connection.dbapi_connection  # type: ignore[attr-defined]  # whose counts these are
 
@@ -257,11 +258,11 @@ def test_mariadb_finds_what_to_claim_by_the_index_however_many_wait(place: Place
     assert rows_read() - before < 200
 
 
-@pytest.mark.parametrize("place", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_a_result_that_the_database_has_no_room_for_is_refused(place: Place, store: ClaimableStore) -> None:
     enqueue(place, {"handle": "h", "keep_result": 1}, {"handle": "other", "keep_result": 0})
     claimed(store, f=2)
-    largest = store.abilities.max_payload
+    largest = store.traits.max_payload
     assert largest is not None
     with pytest.raises(StoreError, match=r"the result of \d+ bytes is over"):
         store.apply([Done(b"h", b"'" * (largest + 1)), Drop(b"other")])

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from gearbridge.errors import StoreUnavailable
-from gearbridge.stores.doorbell import PostgreSQLDoorbell
-from gearbridge.stores.postgresql import SCHEMA
+from gearbridge.stores.postgresql.sessions import SCHEMA
+from gearbridge.stores.postgresql.wakeup import PostgreSQLWakeup
 from tests.fixtures.postgres import value
 
 if TYPE_CHECKING:
@@ -25,31 +25,39 @@ if TYPE_CHECKING:
 _LOW_DESCRIPTORS = 1024
 
 
+class StoreConnection(psycopg.Connection):
+    """A connection as the store makes it: it knows its backend."""
+
+    @property
+    def backend(self) -> int:
+        return self.info.backend_pid
+
+
 @pytest.fixture
-def doorbell(database: Database) -> Iterator[PostgreSQLDoorbell]:
+def wakeup(database: Database) -> Iterator[PostgreSQLWakeup]:
     options = f"-c search_path={SCHEMA}"
-    bell = PostgreSQLDoorbell(lambda: psycopg.connect(database.url, autocommit=True, options=options))
+    bell = PostgreSQLWakeup(lambda: StoreConnection.connect(database.url, autocommit=True, options=options))
     yield bell
     bell.close()
 
 
-def test_only_a_sleeper_is_rung_for(database: Database, doorbell: PostgreSQLDoorbell) -> None:
+def test_only_a_sleeper_is_rung_for(database: Database, wakeup: PostgreSQLWakeup) -> None:
     with database.connect() as sql:
-        assert doorbell.arm()
+        assert wakeup.arm()
         value(sql, "SELECT gman_enqueue('f', 'x')")
-        assert doorbell.wait(30)
-        doorbell.disarm()
+        assert wakeup.wait(30)
+        wakeup.disarm()
         value(sql, "SELECT gman_enqueue('f', 'x')")
-        assert not doorbell.wait(0.1)
+        assert not wakeup.wait(0.1)
 
 
-def test_who_is_about_to_commit_keeps_it_from_falling_asleep(database: Database, doorbell: PostgreSQLDoorbell) -> None:
+def test_who_is_about_to_commit_keeps_it_from_falling_asleep(database: Database, wakeup: PostgreSQLWakeup) -> None:
     with database.connect() as sql:
         sql.execute("BEGIN")
         value(sql, "SELECT gman_enqueue('f', 'x')")
-        assert not doorbell.arm()
+        assert not wakeup.arm()
         sql.execute("COMMIT")
-        assert doorbell.arm()
+        assert wakeup.arm()
 
 
 def test_one_that_gets_no_answer_from_a_new_connection_says_so(database: Database, start_proxy: StartProxy) -> None:
@@ -57,13 +65,13 @@ def test_one_that_gets_no_answer_from_a_new_connection_says_so(database: Databas
     url = database.url.replace(f":{database.cluster.port}/", f":{proxy.port}/")
 
     def connect() -> psycopg.Connection:
-        connection = psycopg.connect(url, autocommit=True, options=f"-c search_path={SCHEMA}")
+        connection = StoreConnection.connect(url, autocommit=True, options=f"-c search_path={SCHEMA}")
         if silent:
             proxy.fall_silent()
         return connection
 
     silent = True
-    bell = PostgreSQLDoorbell(connect)
+    bell = PostgreSQLWakeup(connect)
     with pytest.raises(StoreUnavailable, match="does not answer"):
         bell.arm()
     silent = False
@@ -71,12 +79,12 @@ def test_one_that_gets_no_answer_from_a_new_connection_says_so(database: Databas
     bell.close()
 
 
-def test_a_wait_is_interrupted(doorbell: PostgreSQLDoorbell) -> None:
-    assert doorbell.arm()
+def test_a_wait_is_interrupted(wakeup: PostgreSQLWakeup) -> None:
+    assert wakeup.arm()
     rung: list[bool] = []
-    waiting = threading.Thread(target=lambda: rung.append(doorbell.wait(60)))
+    waiting = threading.Thread(target=lambda: rung.append(wakeup.wait(60)))
     waiting.start()
-    doorbell.interrupt()
+    wakeup.interrupt()
     waiting.join(30)
     assert rung == [False]
 
@@ -88,7 +96,7 @@ def test_it_rings_above_the_low_descriptors(database: Database) -> None:
     while held[-1] < _LOW_DESCRIPTORS:
         held.append(os.dup(held[0]))
     options = f"-c search_path={SCHEMA}"
-    bell = PostgreSQLDoorbell(lambda: psycopg.connect(database.url, autocommit=True, options=options))
+    bell = PostgreSQLWakeup(lambda: StoreConnection.connect(database.url, autocommit=True, options=options))
     try:
         assert bell.arm()
         with database.connect() as sql:

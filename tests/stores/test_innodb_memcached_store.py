@@ -8,15 +8,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.engine import make_url
 
-from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
+from gearbridge.errors import ConfigurationError, StoreError, StoreInUse, StoreUnavailable
+from gearbridge.persistence.apply_group import apply_group
 from gearbridge.records import Drop, Operation, Put, Update
-from gearbridge.server.committer import apply_group
-from gearbridge.stores.memcached_connection import MemcachedConnection
-from gearbridge.stores.registry import shown, store_for
+from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.innodb_memcached.session import SQLSession
+from gearbridge.stores.memcached.connection import MemcachedConnection
+from gearbridge.stores.registry import store_for
 from tests.fixtures.innodb_memcached import InnoDBMemcached
 from tests.fixtures.mariadb import MariaDB
 
@@ -25,7 +29,7 @@ from .test_store_contract import handles, job
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
 
 
 @pytest.fixture
@@ -83,8 +87,53 @@ def test_a_locked_table_is_waited_for(mysql: InnoDBMemcached, store: Store) -> N
 
 def test_what_is_gone_is_gone_and_what_is_there_is_there(store: Store) -> None:
     store.apply([Put(job(b"1", b"first"))])
-    store.apply([Put(job(b"1", b"second")), Drop(b"none"), Update(b"none", 3)])
+    store.apply([Put(job(b"1", b"first")), Drop(b"none"), Update(b"none", 3)])
     assert [one.payload for one in store.replay()] == [b"first"]
+
+
+# What an administrator does while a server runs.
+
+
+def test_a_plugin_that_is_uninstalled_is_waited_for(mysql: InnoDBMemcached, store: Store) -> None:
+    store.apply([Put(job(b"1"))])
+    mysql.run("RENAME TABLE variables TO away", "CREATE TABLE variables LIKE away")
+    forget(store)
+    with pytest.raises(StoreUnavailable, match="daemon_memcached is not active"):
+        store.apply([Put(job(b"2"))])
+    mysql.run("DROP TABLE variables", "RENAME TABLE away TO variables")
+    store.apply([Put(job(b"2"))])
+    assert handles(store) == [b"1", b"2"]
+
+
+def test_one_that_is_read_only_is_waited_for_though_the_plugin_would_write(
+    mysql: InnoDBMemcached, store: Store
+) -> None:
+    mysql.run("SET GLOBAL read_only = ON")
+    try:
+        forget(store)
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            store.apply([Put(job(b"1"))])
+        store.close()
+        assert "read-only" in wrong(mysql)
+    finally:
+        mysql.run("SET GLOBAL read_only = OFF")
+    store.open()
+    store.apply([Put(job(b"1"))])
+    assert handles(store) == [b"1"]
+
+
+def test_the_longest_idle_time_that_the_server_allows_is_taken() -> None:
+    with MariaDB("--maximum-wait-timeout=604800") as server, InnoDBMemcached(server) as mysql:
+        store = store_for(mysql.url("q"))
+        store.open()
+        store.apply([Put(job(b"1"))])
+        assert store._session.ask("SELECT @@SESSION.wait_timeout") == [(604_800,)]  # type: ignore[attr-defined]
+        store.close()
+
+
+def forget(store: Store) -> None:
+    """Have the store look at the settings before it writes, as it does a second later by itself."""
+    store._believed_until = 0.0  # type: ignore[attr-defined]
 
 
 # Values and keys.
@@ -98,7 +147,7 @@ def test_a_value_that_would_abort_mysql_is_not_sent(mysql: InnoDBMemcached, stor
     store.close()
     limited = store_for(mysql.url("q", "max_value=10000&"))
     limited.open()
-    assert limited.abilities.max_payload == 10_000 - 2048
+    assert limited.traits.max_payload == 10_000 - 2048
     with pytest.raises(StoreError, match="7952 at most"):
         limited.apply([Put(job(b"3", b"x" * 7953))])
     limited.close()
@@ -209,16 +258,66 @@ def test_commits_that_a_crash_can_lose_are_said_in_the_log(
 
 def test_a_lost_session_takes_its_lock_again_before_anything_is_written(mysql: InnoDBMemcached, store: Store) -> None:
     store.apply([Put(job(b"1"))])
-    store._session.close()  # type: ignore[attr-defined]  # as MySQL does to a session that is killed
-    store._session._lock = store._lock_name()  # type: ignore[attr-defined]
+    lose_session(store)
+    store.apply([Put(job(b"2"))])
+    lose_session(store)
     second = store_for(mysql.url("q"))
     second.open()
-    store._believed_until = 0.0  # type: ignore[attr-defined]  # a second later
     with pytest.raises(StoreUnavailable, match="in use by another gearbridge server"):
-        store.apply([Put(job(b"2"))])
+        store.apply([Put(job(b"3"))])
     second.close()
-    store.apply([Put(job(b"3"))])
-    assert handles(store) == [b"1", b"3"]
+    with pytest.raises(StoreInUse, match="has taken this prefix since our session ended"):
+        store.apply([Put(job(b"4"))])
+    store.close()
+    third = store_for(mysql.url("q"))
+    third.open()
+    assert handles(third) == [b"1", b"2"]
+    third.close()
+
+
+def lose_session(store: Store) -> None:
+    """End the session, as MySQL does to one that is killed, a second before the next write."""
+    store._session._disconnect()  # type: ignore[attr-defined]
+    forget(store)
+
+
+def former_lock(store: Store) -> str:
+    """The lock of gearbridge 0.1.0, which anybody can name."""
+    place = store._table().encode() + store._prefix  # type: ignore[attr-defined]
+    return f"gearbridge:{sha256(place).hexdigest()[:40]}"
+
+
+def test_a_lock_that_others_can_name_keeps_no_server_out(
+    mysql: InnoDBMemcached, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(mysql.server.connect()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT IS_USED_LOCK(%s) IS NOT NULL", (former_lock(store),))
+        assert cursor.fetchall() == ((1,),), "a server of 0.1.0 would come beside it"
+        store.close()
+        cursor.execute("SELECT GET_LOCK(%s, 5)", (former_lock(store),))
+        assert cursor.fetchall() == ((1,),)
+        store.open()
+        assert "of another user holds the lock of gearbridge 0.1.0: passed over" in caplog.text
+        assert "in use by another gearbridge server" in wrong(mysql)
+        store.apply([Put(job(b"1"))])
+        assert handles(store) == [b"1"]
+
+
+def test_a_server_of_the_first_version_keeps_others_out(mysql: InnoDBMemcached, store: Store) -> None:
+    store.close()
+    session = SQLSession(make_url(mysql.url("q").partition("sql=")[2]))
+    session.ask("SELECT GET_LOCK(%s, 5)", former_lock(store))
+    assert "in use by another gearbridge server" in wrong(mysql)
+    session.close()
+
+
+def test_an_emptied_table_has_its_lock_again_before_the_next_write(mysql: InnoDBMemcached, store: Store) -> None:
+    mysql.run("DELETE FROM gearbridge_queue")
+    forget(store)
+    store.apply([Put(job(b"1"))])
+    assert handles(store) == [b"1"]
+    assert mysql.run("SELECT count(*) FROM gearbridge_queue WHERE id = 'q:%lock'") == [(1,)]
+    assert "in use by another gearbridge server" in wrong(mysql)
 
 
 def test_a_batch_size_that_changed_at_a_restart_is_not_written_to(mysql: InnoDBMemcached, store: Store) -> None:
@@ -299,5 +398,4 @@ def test_a_url_of_any_spelling_is_taken_and_shown_without_its_password(url: str)
     store = store_for(url)
     assert ("max_value" in url) == (store._wanted == 99999)  # type: ignore[attr-defined]
     assert store._session._engine.url.database == "db"  # type: ignore[attr-defined]
-    assert "secret" not in shown(url)
-    assert "***" in shown(url)
+    assert redacted(url) == f"{url.partition('?')[0]}?sql=mysql://u@h/db"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.errors import ConfigurationError, StoreError, StoreUnavailable
-from gearbridge.records import Put
-from gearbridge.stores import memcached_connection
-from gearbridge.stores.memcached_connection import MemcachedConnection
+from gearbridge.records import Drop, Put, Update
+from gearbridge.stores.memcached import connection as memcached_connection
+from gearbridge.stores.memcached.connection import MemcachedConnection
 from gearbridge.stores.registry import store_for
 from tests.fixtures.memcached import Memcached
 from tests.fixtures.processes import PATIENCE, wait_until
@@ -157,8 +157,49 @@ def test_a_memcached_that_is_busy_for_too_long_is_said_to_be_so(
 
 
 @pytest.mark.parametrize(
-    "url", ["memcached:", "memcached://", "memcached://h:x/", "memcached://h/a:b", "memcached://h/a%20b"]
+    "url",
+    ["memcached:", "memcached://", "memcached://h:x/", "memcached://h/a:b", "memcached://h/a%20b", "memcached://h,/x"],
 )
 def test_a_wrong_url_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         store_for(url)
+
+
+def test_jobs_are_spread_over_several_and_found_whatever_their_order(memcached: Memcached) -> None:
+    with Memcached("-M") as second:
+        one, other = f"127.0.0.1:{memcached.port}", f"127.0.0.1:{second.port}"
+        names = [b"%d" % number for number in range(200)]
+        with closing(store_for(f"memcached://{one},{other}/several")) as store:
+            store.open()
+            store.apply([Put(job(name)) for name in names])
+            assert handles(store) == names
+        for server in (memcached, second):
+            with closing(store_for(server.url("several"))) as alone:
+                alone.open()
+                assert 20 < len(handles(alone)) < 180
+        with closing(store_for(f"memcached://{other},{one}/several")) as turned:
+            turned.open()
+            assert handles(turned) == names
+            turned.apply([Drop(name) for name in names[::2]] + [Update(names[1], 7), Put(job(names[3]))])
+            left = list(turned.replay())
+            assert [each.handle for each in left] == names[1::2]
+            assert left[0].attempts == 7
+
+
+def test_one_of_several_that_went_away_is_waited_for(memcached: Memcached, caplog: pytest.LogCaptureFixture) -> None:
+    with Memcached("-M") as second, closing(store_for(f"{memcached.url('away')}")) as alone:
+        url = f"memcached://127.0.0.1:{memcached.port},127.0.0.1:{second.port}/away"
+        with closing(store_for(url)) as store:
+            store.open()
+            group = [Put(job(b"%d" % number)) for number in range(100)]
+            store.apply(group)
+            second.kill()
+            with pytest.raises(StoreUnavailable):
+                store.apply([Drop(b"%d" % number) for number in range(100)])
+            second.start()
+            store.apply(group)
+            assert sorted(handles(store)) == sorted(b"%d" % number for number in range(100))
+            assert "memcached was started anew, without its jobs" in caplog.text
+            store.apply([Drop(b"%d" % number) for number in range(100)])
+        alone.open()
+        assert handles(alone) == []

@@ -5,19 +5,58 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from sqlalchemy import event
 
-from gearbridge.errors import StoreUnavailable
-from gearbridge.records import Drop, Put, StoredJob
-from gearbridge.stores.node import Node
+from gearbridge.errors import StoreError, StoreUnavailable
+from gearbridge.records import Drop, Progress, Put, StoredJob, Update
+from gearbridge.stores.interface import Node
+from gearbridge.stores.postgresql import sessions
+from gearbridge.stores.postgresql.replication import refuse_standby
 from gearbridge.stores.registry import shared_store_for, store_for
-from tests.fixtures.postgres import value
+from tests.fixtures.postgres import make_database, value
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
-    from gearbridge.stores.base import ClaimableStore
+    from gearbridge.records import Operation
+    from gearbridge.stores.interface import ClaimableStore
     from tests.fixtures.postgres import Database
     from tests.fixtures.proxy import StartProxy
+
+
+#: Settings that a database may have for all sessions, and those of sessions of ours.
+SETTINGS = {
+    "statement_timeout": ("10s", "0"),
+    "idle_session_timeout": ("10s", "0"),
+    "default_transaction_isolation": ("serializable", "read committed"),
+    "quote_all_identifiers": ("on", "off"),
+    "standard_conforming_strings": ("off", None),
+    "bytea_output": ("escape", None),
+    "search_path": ("pg_catalog", "gearbridge"),
+    "transaction_timeout": ("10s", "0"),  # PostgreSQL 17 and later
+}
+
+
+@pytest.mark.parametrize("node", [False, True], ids=["alone", "node"])
+@pytest.mark.parametrize("version", ["system", "18"])
+def test_no_setting_of_the_database_changes_what_is_kept(
+    request: pytest.FixtureRequest, version: str, node: bool
+) -> None:
+    database = make_database(request.getfixturevalue(f"postgres_{version}"))
+    with database.connect() as session:
+        known = value(session, "SELECT array_agg(name) FROM pg_settings WHERE name = ANY (%s)", [*SETTINGS])
+        for name in known:
+            session.execute(f"ALTER DATABASE {database.name} SET {name} TO '{SETTINGS[name][0]}'".encode())
+    for _ in range(2):  # the second time the tables are looked at
+        store = shared_store_for(database.url, Node("a", 60, "1")) if node else store_for(database.url)
+        store.open()
+        raw = store._connection.connection.dbapi_connection  # type: ignore[attr-defined]
+        found = {name: raw.execute(f"SHOW {name}").fetchone()[0] for name in known}
+        assert found == {name: SETTINGS[name][1] or SETTINGS[name][0] for name in known}
+        claimable = cast("ClaimableStore", store)
+        store.apply([Put(StoredJob(b"H:1", b"a\\b", b"\0'\\\xff", b"k\\"), spilled=True)])
+        (job,) = claimable.claim({b"a\\b": 10})
+        assert (job.payload, job.unique_key) == (b"\0'\\\xff", b"k\\")
+        store.apply([Drop(b"H:1")])
+        store.close()
 
 
 def test_a_replay_walks_the_primary_key_though_nobody_has_analyzed_the_table(empty_database: Database) -> None:
@@ -54,23 +93,45 @@ def test_a_lone_job_is_written_though_a_pooler_has_forgotten_the_statements(empt
     store.close()
 
 
+def test_a_group_that_is_rolled_back_leaves_what_was_prepared(empty_database: Database) -> None:
+    store = store_for(empty_database.url)
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b"one"))])
+    raw = store._connection.connection.dbapi_connection  # type: ignore[attr-defined]
+    for number in range(3):
+        store.apply([Put(StoredJob(b"H:%d" % (10 + number), b"f", b"")), Drop(b"H:%d" % (10 + number))])
+        with pytest.raises(StoreError):
+            store.apply([Put(StoredJob(b"H:1", b"f", b"another")), Drop(b"H:9")])
+        store.apply([Put(StoredJob(b"H:%d" % (20 + number), b"f", b""))])
+        store.apply([Drop(b"H:%d" % (20 + number))])
+    names = {name for (name,) in raw.execute("SELECT name FROM pg_prepared_statements")}
+    assert names >= {"gearbridge_put", "gearbridge_put_beyond", "gearbridge_drop"}
+    raw.execute("DEALLOCATE ALL")  # by somebody else: one job meets an error, and the next finds them again
+    for number in range(2):
+        store.apply([Put(StoredJob(b"H:%d" % (30 + number), b"f", b""))])
+    assert value(raw, "SELECT count(*) FROM pg_prepared_statements WHERE name = 'gearbridge_put'") == 1
+    store.close()
+
+
 def test_a_connection_that_falls_silent_while_it_is_made_is_given_up(
-    empty_database: Database, start_proxy: StartProxy
+    empty_database: Database, start_proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = empty_database.cluster.port
     proxy = start_proxy(port)
     store = cast("ClaimableStore", store_for(empty_database.url.replace(f":{port}/", f":{proxy.port}/")))
     store.open()
+    silent: list[int] = []
 
-    def made(*_: object) -> None:
-        proxy.fall_silent()
+    def silent_from_now_on(connection: object) -> None:
+        silent.append(proxy.fall_silent())
+        refuse_standby(connection)
 
-    engine = store._engine  # type: ignore[attr-defined]
-    event.listen(engine, "connect", made, insert=True)
     store._disconnect()  # type: ignore[attr-defined]  # as after any broken connection
-    with pytest.raises(StoreUnavailable, match="does not answer"):
-        store.functions()
-    event.remove(engine, "connect", made)
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "refuse_standby", silent_from_now_on)  # the first step of setting up a session
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            store.functions()
+    assert silent
     assert store.functions() == []
     store.close()
 
@@ -107,3 +168,16 @@ def test_claims_never_walk_over_what_waits_or_is_dead_though_their_plans_are_tho
         gone = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'gearbridge_job'"
         wait_until(lambda: value(session, gone) >= 20_100, what="the deleted rows to be counted")
         assert value(session, read) - before < 40_000  # the DELETE above walked over 20,000
+
+
+def test_a_statement_that_a_failed_group_did_not_come_to_is_prepared_by_the_next(empty_database: Database) -> None:
+    beside: list[Operation] = [Update(b"H:2", 1), Progress(b"H:3", 1, 2), Drop(b"H:4")]
+    store = store_for(empty_database.url)
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b"ours"))])
+    for _ in range(2):
+        with pytest.raises(StoreError, match="another job has this handle"):
+            store.apply([Put(StoredJob(b"H:1", b"f", b"theirs")), *beside])
+    store.apply([Put(StoredJob(b"H:2", b"f", b"")), *beside])
+    assert [(job.handle, job.attempts) for job in store.replay()] == [(b"H:1", 0), (b"H:2", 1)]
+    store.close()

@@ -9,7 +9,10 @@ import pytest
 
 from gearbridge.errors import ConfigurationError, StoreUnavailable
 from gearbridge.records import Drop, Put, StoredJob
-from gearbridge.stores.registry import store_for
+from gearbridge.server.config import ServerConfig
+from gearbridge.server.opening import store_of
+from gearbridge.stores.interface import Node, StandbyStore
+from gearbridge.stores.registry import shared_store_for, store_for
 from tests.fixtures.postgres import frozen_postgres, value
 from tests.fixtures.processes import wait_until
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gearbridge.records import Operation
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
     from tests.fixtures.postgres import Database, Session
     from tests.fixtures.replicas import Pair
 
@@ -86,7 +89,58 @@ def test_a_standby_alone_is_no_store(pair: Pair) -> None:
         ConfigurationError, match=r"cannot open the store .*takes no writes: it is a standby"
     ) as failure:
         store_for(pair.standby.url("jobs")).open()
-    assert ":***@" in str(failure.value)
+    assert "postgresql://postgres@127" in str(failure.value)
+
+
+@pytest.fixture(params=["alone", "node"])
+def demanding(pair: Pair, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store that takes nothing for written that no standby has."""
+    node = Node("a", 60.0, "1.2.3")
+    store = store_for(pair.url) if request.param == "alone" else shared_store_for(pair.url, node)
+    assert isinstance(store, StandbyStore)
+    store.require_synchronous()
+    assert not store.traits.prompt, "nobody would look behind such a commit"
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("group", [ONE, SEVERAL], ids=["one", "several"])
+def test_where_it_is_required_nothing_is_taken_for_written_while_no_standby_is_waited_for(
+    pair: Pair, demanding: Store, sql: Session, group: Sequence[Operation]
+) -> None:
+    puts = [Put(one.job, spilled=True) for one in group if isinstance(one, Put)]
+    pair.demand("")
+    try:
+        with pytest.raises(ConfigurationError, match=r"no standby is synchronous here"):
+            demanding.open()
+        pair.demand("*")
+        demanding.open()
+        demanding.apply(puts)
+        demanding.apply([Drop(one.job.handle) for one in puts])
+        with ThreadPoolExecutor(1) as thread:
+            assert pair.standby
+            with frozen_postgres(pair.standby):
+                waiting = thread.submit(demanding.apply, puts)
+                wait_until(lambda: value(sql, _WAITING, 0), what="the commit to wait for the standby")
+                pair.demand("")  # as Patroni does when the standby is lost: PostgreSQL lets go of what waits
+                with pytest.raises(StoreUnavailable, match=r"no standby is synchronous here"):
+                    waiting.result(30)
+                with pytest.raises(StoreUnavailable, match=r"no standby is synchronous here"):
+                    demanding.apply(puts)
+        pair.demand("*")
+        demanding.apply(puts)
+        with pair.connect(pair.standby) as standby:
+            found = "SELECT count(*) FROM gearbridge.gearbridge_job WHERE handle = ANY (%s)"
+            assert value(standby, found, [one.job.handle.decode() for one in puts]) == len(puts)
+        demanding.apply([Drop(one.job.handle) for one in puts])
+    finally:
+        pair.demand("*")
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///jobs.db", "mysql://u@h/d", "memcached://h:1/p"])
+def test_what_has_no_standbys_cannot_be_required_to_wait_for_one(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"--require-synchronous is for PostgreSQL"):
+        store_of(ServerConfig(store=url, require_synchronous=True))
 
 
 @pytest.mark.parametrize("group", [ONE, SEVERAL], ids=["one", "several"])

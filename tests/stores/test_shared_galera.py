@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from gearbridge.errors import StoreFenced, StoreInUse
 from gearbridge.records import Drop, Put, StoredJob
-from gearbridge.stores.node import Node
+from gearbridge.stores.interface import Node
 from gearbridge.stores.registry import shared_store_for, store_for
 from tests.fixtures.processes import wait_until
 
@@ -19,8 +19,8 @@ from .test_claims import MANY, claimed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gearbridge.stores.base import SharedStore
-    from gearbridge.stores.shared_mysql import SharedMySQLStore
+    from gearbridge.stores.interface import SharedStore
+    from gearbridge.stores.mysql.nodes import SharedMySQLStore
     from tests.fixtures.galera import Galera
 
 
@@ -55,7 +55,7 @@ def test_each_job_is_claimed_once_and_each_key_is_one_job(stores: list[SharedSto
             puts = [
                 StoredJob(b"H:%d:%d:%d" % (number, turn, key), b"f", b"", b"%d:%d" % (turn, key)) for key in range(5)
             ]
-            store.apply([Put(job, beyond=True) for job in puts])
+            store.apply([Put(job, spilled=True) for job in puts])
         while got := claimed(store, f=7):
             mine.extend(got)
         return mine, store.take_joined()
@@ -71,7 +71,7 @@ def test_each_job_is_claimed_once_and_each_key_is_one_job(stores: list[SharedSto
 
 def test_what_a_dead_node_commits_at_another_member_is_refused(stores: list[SharedStore]) -> None:
     alive, dead = stores[0], cast("SharedMySQLStore", stores[1])
-    dead.apply([Put(StoredJob(b"H:1", b"f", b""), beyond=True)])
+    dead.apply([Put(StoredJob(b"H:1", b"f", b""), spilled=True)])
     assert claimed(dead, f=MANY) == [b"H:1"]
     connection = dead._connection
     assert connection is not None

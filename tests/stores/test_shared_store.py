@@ -21,25 +21,26 @@ from gearbridge.records import (
     Update,
     WaitingJob,
 )
+from gearbridge.stores.interface import BEATS
 from tests.fixtures.processes import wait_until
 
 from .enqueueing import enqueue, handles_in
-from .sharing import LONG, SHORT, beats_until_alone, beyond, end_lease, nodes
+from .sharing import LONG, SHORT, beats_until_alone, end_lease, nodes, spilled
 from .test_claims import MANY, claimed
 
 if TYPE_CHECKING:
     from gearbridge.records import Operation
-    from gearbridge.stores.base import SharedStore
+    from gearbridge.stores.interface import SharedStore
 
     from .place import Place
 
-pytestmark = pytest.mark.parametrize("place", ["postgresql", "mariadb"], indirect=True)
+pytestmark = pytest.mark.parametrize("place", ["postgresql", "mariadb", "mysql"], indirect=True)
 
 
 def test_nodes_claim_what_is_nobodys_in_order_of_priority_and_submission(place: Place) -> None:
     enqueue(place_with_tables(place), {"handle": "low", "priority": 2}, *({"handle": f"{n}"} for n in range(9)))
     with nodes(place, "a", "b") as (a, b):
-        assert [a.abilities.shared, a.abilities.exclusive, a.abilities.claimable] == [True, False, True]
+        assert [a.traits.shared, a.traits.exclusive, a.traits.claimable] == [True, False, True]
         assert claimed(a, f=3) == [b"0", b"1", b"2"]
         assert claimed(b, f=3, g=3) == [b"3", b"4", b"5"]
         assert claimed(a, f=3) == [b"6", b"7", b"8"]
@@ -58,7 +59,7 @@ def place_with_tables(place: Place) -> Place:
 def test_a_claim_brings_the_whole_job_and_those_due_soon(place: Place) -> None:
     with nodes(place, "a", "b") as (a, b):
         soon = int(time.time()) + 3
-        a.apply([beyond("H:1", b"k", b"a\\b\xff", due=soon), beyond("H:later", function=b"a\\b\xff", due=1 << 40)])
+        a.apply([spilled("H:1", b"k", b"a\\b\xff", due=soon), spilled("H:later", function=b"a\\b\xff", due=1 << 40)])
         (one,) = b.claim({b"a\\b\xff": 10})
         assert (one.handle, one.function, one.unique_key, one.payload) == (b"H:1", b"a\\b\xff", b"k", b"\0\xff")
         assert (one.due, one.max_attempts, one.keep_result) == (soon, 0, False)
@@ -76,9 +77,21 @@ def test_limits_are_the_same_for_all_nodes_and_outlive_them(place: Place) -> Non
         assert c.limits() == {b"f": (7, 0, 0), b"g": (4, 4, 4)}
 
 
+def test_limits_that_nodes_set_at_once_meet_no_error(place: Place) -> None:
+    with nodes(place, "a", "b", "c") as stores:
+
+        def write(store: SharedStore) -> None:
+            for number in range(20):
+                store.set_limits({b"f": (number, 0, 0)})
+
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(write, stores))
+        assert stores[0].limits() == {b"f": (19, 0, 0)}
+
+
 def test_many_nodes_at_once_get_each_job_once(place: Place) -> None:
     with nodes(place, "a", "b", "c") as stores:
-        stores[0].apply([beyond(f"H:{number}", function=b"fg"[number % 2 :][:1]) for number in range(3000)])
+        stores[0].apply([spilled(f"H:{number}", function=b"fg"[number % 2 :][:1]) for number in range(3000)])
 
         def work(store: SharedStore) -> list[bytes]:
             mine: list[bytes] = []
@@ -95,7 +108,7 @@ def test_many_nodes_at_once_get_each_job_once(place: Place) -> None:
 
 def test_what_is_released_or_to_be_tried_again_goes_to_whoever_comes(place: Place) -> None:
     with nodes(place, "a", "b") as (a, b):
-        a.apply([beyond("H:1"), beyond("H:2"), beyond("H:3")])
+        a.apply([spilled("H:1"), spilled("H:2"), spilled("H:3")])
         assert claimed(a, f=MANY) == [b"H:1", b"H:2", b"H:3"]
         a.apply([Progress(b"H:1", 1, 2), Update(b"H:1", 1)])
         a.apply([Progress(b"H:1", 1, 2), Release(b"H:1"), Retry(b"H:2", 1, "no disk")])
@@ -110,11 +123,15 @@ def test_what_is_released_or_to_be_tried_again_goes_to_whoever_comes(place: Plac
 
 def test_the_end_of_a_lease_frees_what_the_dead_node_had_and_fences_it(place: Place) -> None:
     with nodes(place, "alive") as (alive,), nodes(place, "dead", lease=SHORT) as (dead,):
-        dead.apply([beyond("H:1"), beyond("H:2"), beyond("H:3", b"k")])
+        dead.apply([spilled("H:1"), spilled("H:2"), spilled("H:3", b"k")])
         assert claimed(dead, f=2) == [b"H:1", b"H:2"]
         assert claimed(alive, f=MANY) == [b"H:3"]
         assert beats_until_alone(alive) == ["dead"]
-        groups: list[list[Operation]] = [[Drop(b"H:1")], [beyond("H:new")], [beyond("H:new", b"new"), Release(b"H:2")]]
+        groups: list[list[Operation]] = [
+            [Drop(b"H:1")],
+            [spilled("H:new")],
+            [spilled("H:new", b"new"), Release(b"H:2")],
+        ]
         for group in groups:
             with pytest.raises(StoreFenced):
                 dead.apply(group)
@@ -126,28 +143,69 @@ def test_the_end_of_a_lease_frees_what_the_dead_node_had_and_fences_it(place: Pl
         assert claimed(alive, f=MANY) == [b"H:1", b"H:2"]
         with pytest.raises(StoreFenced):  # though nothing is left for it
             dead.claim({b"f": MANY})
-        dead.rejoin()
+        assert dead.rejoin() == {b"H:1", b"H:2"}, "others have them"
         assert claimed(dead, f=MANY) == []
         alive.apply([Release(b"H:1")])
         assert claimed(dead, f=MANY) == [b"H:1"]
         assert [one.name for one in alive.nodes()] == ["alive", "dead"]
 
 
+def test_a_node_that_was_removed_takes_along_what_nobody_has_claimed_since(place: Place) -> None:
+    with nodes(place, "alive") as (alive,), nodes(place, "back", lease=SHORT) as (back,):
+        alive.apply([spilled(f"H:{number}") for number in range(5)])
+        assert claimed(back, f=4) == [b"H:0", b"H:1", b"H:2", b"H:3"]
+        assert beats_until_alone(alive) == ["back"]
+        assert claimed(alive, f=1) == [b"H:0"]
+        place.run("DELETE FROM gearbridge_job WHERE handle = 'H:1'")  # as gman_cancel does
+        assert back.rejoin() == {b"H:0", b"H:1"}
+        assert back.rejoin() == frozenset(), "it is one already"
+        back.apply([Drop(b"H:2"), Release(b"H:3")])
+        assert handles_in(place) == {"H:0", "H:3", "H:4"}
+        assert claimed(alive, f=MANY) == [b"H:3", b"H:4"]
+
+
+def test_a_node_whose_lease_was_over_and_that_nobody_removed_has_what_it_had(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        a.apply([spilled("H:1")])
+        assert claimed(a, f=MANY) == [b"H:1"]
+        end_lease(place, "a")
+        assert a.rejoin() == frozenset()
+        assert beats(b) == []
+        assert claimed(b, f=MANY) == []
+        a.apply([Drop(b"H:1")])
+        assert handles_in(place) == set()
+
+
+def test_who_has_just_come_leaves_the_others_the_time_to_come_back(place: Place) -> None:
+    with nodes(place, "a", "b") as (a, b):
+        for one in (a, b):
+            end_lease(place, "a")
+            end_lease(place, "b")
+            assert [one.beat(0, 0) for _ in range(BEATS - 1)] == [[]] * (BEATS - 1)
+        assert beats(a) == beats(b) == []
+
+
+def beats(store: SharedStore) -> list[str]:
+    """Beat for as long as a node does before it removes others, and once more; return who was removed."""
+    return [name for _ in range(BEATS + 1) for name in store.beat(0, 0)]
+
+
 def test_a_node_that_beats_keeps_its_lease(place: Place) -> None:
-    with nodes(place, "a", "b", lease=SHORT) as (a, b):
-        a.apply([beyond("H:1")])
+    lease = 2.0  # a busy machine takes its time until both are open
+    with nodes(place, "a", "b", lease=lease) as (a, b):
+        a.apply([spilled("H:1")])
         assert claimed(b, f=MANY) == [b"H:1"]
         begin = time.monotonic()
-        while time.monotonic() - begin < 3 * SHORT:
+        while time.monotonic() - begin < 1.5 * lease:
             assert a.beat(0, 0) == b.beat(0, 0) == []
-            time.sleep(SHORT / 10)
+            time.sleep(lease / 20)
         b.apply([Drop(b"H:1")])
         assert handles_in(place) == set()
 
 
 def test_a_clean_close_hands_over_at_once(place: Place) -> None:
     with nodes(place, "a", "b") as (a, b):
-        a.apply([beyond("H:1")])
+        a.apply([spilled("H:1")])
         assert claimed(a, f=MANY) == [b"H:1"]
         assert claimed(b, f=MANY) == []
         a.close()
@@ -158,30 +216,30 @@ def test_a_clean_close_hands_over_at_once(place: Place) -> None:
 def test_equal_unique_keys_are_one_job_whoever_put_it(place: Place) -> None:
     with nodes(place, "a", "b") as (a, b):
         enqueue(place, {"handle": "S:1", "unique_key": "sql"})
-        a.apply([beyond("H:a:1", b"k")])
-        b.apply([beyond("H:b:1", b"k"), beyond("H:b:2", b"sql"), beyond("H:b:3", b"own"), beyond("H:b:4", b"own")])
+        a.apply([spilled("H:a:1", b"k")])
+        b.apply([spilled("H:b:1", b"k"), spilled("H:b:2", b"sql"), spilled("H:b:3", b"own"), spilled("H:b:4", b"own")])
         assert a.take_joined() == {}
         assert b.take_joined() == {b"H:b:1": b"H:a:1", b"H:b:2": b"S:1", b"H:b:4": b"H:b:3"}
         assert b.take_joined() == {}
-        b.apply([beyond("H:b:5", b"k", b"g"), beyond("H:b:6", b"\xff")])
-        a.apply([beyond("H:a:2", b"\xff")])
+        b.apply([spilled("H:b:5", b"k", b"g"), spilled("H:b:6", b"\xff")])
+        a.apply([spilled("H:a:2", b"\xff")])
         assert (a.take_joined(), b.take_joined()) == ({b"H:a:2": b"H:b:6"}, {})
         assert handles_in(place) == {"H:a:1", "S:1", "H:b:3", "H:b:5", "H:b:6"}
         assert claimed(b, f=MANY) == [b"S:1", b"H:a:1", b"H:b:3", b"H:b:6"]
-        b.apply([beyond("H:b:7", b"k")])  # one that runs is unfinished too
+        b.apply([spilled("H:b:7", b"k")])  # one that runs is unfinished too
         assert b.take_joined() == {b"H:b:7": b"H:a:1"}
-        a.apply([beyond("H:a:1", b"k")])  # a group that is applied again
+        a.apply([spilled("H:a:1", b"k")])  # a group that is applied again
         assert a.take_joined() == {}
 
 
 def test_a_key_whose_job_ends_in_the_same_group_is_a_new_job(place: Place) -> None:
     with nodes(place, "a") as (a,):
-        a.apply([beyond("H:1", b"k"), beyond("H:2", b"l"), beyond("H:3", b"m")])
+        a.apply([spilled("H:1", b"k"), spilled("H:2", b"l"), spilled("H:3", b"m")])
         assert len(claimed(a, f=MANY)) == 3
-        a.apply([Drop(b"H:1"), beyond("H:4", b"k"), Done(b"H:2", b""), beyond("H:5", b"l"), beyond("H:6", b"m")])
+        a.apply([Drop(b"H:1"), spilled("H:4", b"k"), Done(b"H:2", b""), spilled("H:5", b"l"), spilled("H:6", b"m")])
         assert a.take_joined() == {b"H:6": b"H:3"}
         assert claimed(a, f=MANY) == [b"H:4", b"H:5"]
-        a.apply([beyond("H:7", b"new"), Drop(b"H:7")])
+        a.apply([spilled("H:7", b"new"), Drop(b"H:7")])
         assert "H:7" not in handles_in(place)
 
 
@@ -194,7 +252,7 @@ def test_the_same_keys_at_once_from_two_nodes_in_any_order_are_one_job_each(plac
             for turn in range(20):
                 keys = range(10) if number else range(9, -1, -1)
                 together.wait()
-                store.apply([beyond(f"H:{number}:{turn}:{key}", b"%d-%d" % (turn, key)) for key in keys])
+                store.apply([spilled(f"H:{number}:{turn}:{key}", b"%d-%d" % (turn, key)) for key in keys])
                 joined.update(store.take_joined())
             return joined
 
@@ -220,7 +278,7 @@ def test_nodes_tell_their_load(place: Place) -> None:
 def test_the_backlog_and_those_that_wait(place: Place) -> None:
     with nodes(place, "a", "b") as (a, b):
         enqueue(place, {"handle": "S:1"})
-        a.apply([beyond(f"H:{number}") for number in range(5)])
+        a.apply([spilled(f"H:{number}") for number in range(5)])
         claimed(a, f=3)  # S:1, H:0 and H:1
         claimed(b, f=1)
         b.apply([Progress(b"H:2", 1, 4)])
@@ -232,15 +290,15 @@ def test_the_backlog_and_those_that_wait(place: Place) -> None:
             b"H:3": WaitingJob(b"H:3", b"f", 1, 0),
         }
         end_lease(place, "b")
-        a.beat(0, 0)
+        assert beats_until_alone(a) == ["b"]
         assert a.find([b"H:2"])[b"H:2"].running is False
 
 
 def test_those_who_listen_are_told_of_what_comes_and_of_what_is_free_again(place: Place) -> None:
-    if place.kind == "mariadb":
+    if place.dialect == "mysql":
         return  # it cannot ring
     with nodes(place, "a", "b") as (a, b):
-        bell = b.doorbell()
+        bell = b.wakeup()
         wait_until(bell.arm, what="the doorbell")
 
         def rings(*group: Operation) -> bool:
@@ -249,12 +307,12 @@ def test_those_who_listen_are_told_of_what_comes_and_of_what_is_free_again(place
             a.apply(group)
             return bell.wait(5)
 
-        assert rings(beyond("H:1"))
-        assert rings(beyond("H:2"), beyond("H:3"))
-        assert rings(beyond("H:4", b"k"))
+        assert rings(spilled("H:1"))
+        assert rings(spilled("H:2"), spilled("H:3"))
+        assert rings(spilled("H:4", b"k"))
         claimed(a, f=MANY)
         assert rings(Release(b"H:1"))
         end_lease(place, "a")
-        b.beat(0, 0)
+        assert beats_until_alone(b) == ["a"]
         assert bell.wait(5)
         bell.close()

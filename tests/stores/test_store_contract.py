@@ -1,6 +1,6 @@
 """What a store is, over every store: the same suite for all.
 
-Where stores differ it is their abilities that say so, and each ability is shown both ways: with it and without it.
+Where stores differ it is their traits that say so, and each ability is shown both ways: with it and without it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.errors import ConfigurationError, StoreError
+from gearbridge.persistence.apply_group import apply_group
 from gearbridge.records import Done, Drop, Operation, Put, StoredJob, Update
+from gearbridge.stores.jobtable.schema import SCHEMA_VERSION
 from gearbridge.stores.registry import store_for
-from gearbridge.stores.schema import SCHEMA_VERSION
 
 from .place import DRIVERS, ITEMS, make_place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gearbridge.stores.base import Store
+    from gearbridge.stores.interface import Store
 
     from .place import Place
 
@@ -55,7 +56,7 @@ def test_what_is_put_is_there_after_reopening_entire_and_in_order(place: Place, 
     store.close()
     again = place.store()
     again.open()
-    assert again.abilities.durable
+    assert again.traits.durable
     assert kept(again) == [
         (b"H:b:2", b"resize", b"\0\xff'\n", b"key", 2, 1_800_000_000, 3, b"sum"),
         (b"H:a:1", b"resize", b"", b"", 0, 0, 0, b""),
@@ -101,6 +102,32 @@ def test_a_group_may_be_applied_again(store: Store) -> None:
     assert [(one.handle, one.payload) for one in store.replay()] == [(b"1", b"x")]
 
 
+@pytest.mark.parametrize("beside", [0, 70])
+def test_a_put_fails_alone_whose_handle_is_another_jobs(place: Place, store: Store, beside: int) -> None:
+    ours = StoredJob(b"H:a:1", b"f", b"x", b"key", 1, 1_800_000_000, 0, b"sum")
+    store.apply([Put(ours), Put(job(b"H:a:2")), Update(b"H:a:1", 3)])
+    others = [
+        StoredJob(b"H:a:1", b"g", b"x", b"key", 1, 1_800_000_000, 0, b"sum"),
+        StoredJob(b"H:a:1", b"f", b"y", b"key", 1, 1_800_000_000, 0, b"sum"),
+        StoredJob(b"H:a:1", b"f", b"x", b"", 1, 1_800_000_000, 0, b"sum"),
+        StoredJob(b"H:a:1", b"f", b"x", b"key", 2, 1_800_000_000, 0, b"sum"),
+        StoredJob(b"H:a:1", b"f", b"x", b"key", 1, 0, 0, b"sum"),
+        StoredJob(b"H:a:1", b"f", b"x", b"key", 1, 1_800_000_000, 0, b""),
+    ]
+    fresh = [Put(job(b"H:b:%d" % number)) for number in range(beside)]
+    before = kept(store)
+    for other in others:
+        with pytest.raises(StoreError, match="another job has this handle"):
+            store.apply([*fresh, Put(other)])
+        if store.traits.transactional:
+            assert kept(store) == before
+        assert apply_group(store, [], [*fresh, Put(other)]) == ([], {beside: "another job has this handle already"})
+        store.apply([Drop(one.job.handle) for one in fresh])
+        assert kept(store) == before
+    store.apply([*fresh, Put(ours)])
+    assert len(kept(store)) == len(before) + beside
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -129,7 +156,7 @@ def test_jobs_without_unique_keys_do_not_overwrite_each_other(store: Store) -> N
 
 
 def test_the_largest_payload_is_what_the_abilities_say(store: Store) -> None:
-    largest = store.abilities.max_payload
+    largest = store.traits.max_payload
     payload = b"\0\xff\r\n'\\" * (3 << 20)
     names = (b"f" * 512, b"u" * 255, b"r" * 512)  # as long as the protocol lets them be
     if largest is not None:
@@ -143,9 +170,9 @@ def test_the_largest_payload_is_what_the_abilities_say(store: Store) -> None:
 def test_names_that_leave_no_room_for_the_payload_are_said_to(place: Place, store: Store) -> None:
     if place.kind not in ITEMS:
         return  # rows have columns of their own for names
-    assert store.abilities.max_payload is not None
+    assert store.traits.max_payload is not None
     with pytest.raises(StoreError, match=r"names of 6\d{4} bytes leave no room"):
-        store.apply([Put(job(b"1", b"x" * store.abilities.max_payload, b"f" * 60_000))])
+        store.apply([Put(job(b"1", b"x" * store.traits.max_payload, b"f" * 60_000))])
 
 
 def test_a_group_is_all_or_nothing_where_it_is_transactional(store: Store) -> None:
@@ -154,14 +181,14 @@ def test_a_group_is_all_or_nothing_where_it_is_transactional(store: Store) -> No
     bad.priority = None  # type: ignore[assignment]  # what no store takes
     with pytest.raises((StoreError, TypeError)):
         store.apply([Put(job(b"good")), Drop(b"before"), Update(b"good", 1), Put(bad)])
-    assert handles(store) == ([b"before"] if store.abilities.transactional else [b"good"])
+    assert handles(store) == ([b"before"] if store.traits.transactional else [b"good"])
     store.apply([Put(job(b"after"))])
     assert handles(store)[1:] == [b"after"]
 
 
 def test_what_sql_enqueued_is_taken_where_it_is_claimable_and_refused_elsewhere(store: Store) -> None:
-    assert hasattr(store, "claim") == hasattr(store, "doorbell") == store.abilities.claimable
-    if store.abilities.claimable:
+    assert hasattr(store, "claim") == hasattr(store, "wakeup") == store.traits.claimable
+    if store.traits.claimable:
         store.apply([Done(b"none", b"")])
     else:
         with pytest.raises(StoreError, match="SQL"):
@@ -170,7 +197,7 @@ def test_what_sql_enqueued_is_taken_where_it_is_claimable_and_refused_elsewhere(
 
 def test_one_server_at_a_time_has_the_place_where_it_is_exclusive(place: Place, store: Store) -> None:
     second = place.store()
-    if store.abilities.exclusive:
+    if store.traits.exclusive:
         with pytest.raises(ConfigurationError, match="in use by another gearbridge server"):
             second.open()
         store.close()
@@ -184,7 +211,7 @@ def test_one_server_at_a_time_has_the_place_where_it_is_exclusive(place: Place, 
 
 def test_what_is_not_durable_keeps_nothing() -> None:
     memory = store_for("memory:")
-    assert not memory.abilities.durable
+    assert not memory.traits.durable
     memory.open()
     memory.apply([Put(job(b"1"))])
     assert handles(memory) == []

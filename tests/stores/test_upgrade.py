@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import inspect
 
 from gearbridge.errors import ConfigurationError
-from gearbridge.stores import upgrade
-from gearbridge.stores.schema import SCHEMA_VERSION
-from gearbridge.stores.upgrade import STEPS
+from gearbridge.stores.jobtable import migrations as upgrade
+from gearbridge.stores.jobtable.migrations import STEPS
+from gearbridge.stores.jobtable.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 #: The tables as the first version made them, written down when it was the present one.
 _VERSION_1 = Path(__file__).parent / "version1"
-_DIALECTS = {"sqlite": "sqlite", "plain": "sqlite", "postgresql": "postgresql", "mariadb": "mysql"}
 
 
 def make_version_1(place: Place) -> None:
     """The first version's tables, where it made them, with two jobs."""
-    script = (_VERSION_1 / f"{_DIALECTS[place.kind]}.sql").read_text()
-    name = "`function`" if place.kind == "mariadb" else "function"
-    bytes_ = "CAST('{}' AS BLOB)" if _DIALECTS[place.kind] == "sqlite" else "'{}'"
+    script = (_VERSION_1 / f"{place.dialect}.sql").read_text()
+    name = "`function`" if place.dialect == "mysql" else "function"
+    bytes_ = "CAST('{}' AS BLOB)" if place.dialect == "sqlite" else "'{}'"
     first, second = bytes_.format("first"), bytes_.format("second")
     script += f"INSERT INTO gearbridge_job (handle, {name}, unique_key, priority, payload, due, attempts, reducer) "
     script += f"VALUES ('H:a:2', 'f', 'u', 0, {first}, 5, 1, ''), ('H:a:1', 'g', '', 2, {second}, 0, 0, 'r')"
@@ -102,7 +101,7 @@ def test_an_upgrade_that_fails_changes_nothing_where_the_database_can(
         patch.setattr(upgrade, "STEPS", {1: step})
         with pytest.raises(ConfigurationError, match="the step failed"):
             place.store().open()
-    if place.kind != "mariadb":  # it commits at every statement that changes a table
+    if place.dialect != "mysql":  # it commits at every statement that changes a table
         assert _found(place) == before
     store = place.store()
     store.open()

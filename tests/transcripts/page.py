@@ -39,8 +39,9 @@ PAGE = FOLDER.parent.parent / "docs" / "reference" / "compatibility.md"
 _HEAD = """\
 # Compatibility with gearmand
 
-What gearbridge answers to each packet and admin command, beside gearmand 1.1.20. Every line of this page is the outcome
-of [transcripts](../../tests/transcripts/README.md), played against both in the tests: "as gearmand" means that both
+What gearbridge answers to each packet and admin command, beside gearmand 1.1.20 and 1.1.21, which answer all of it
+alike: what is said of 1.1.20 here is true of both. Every line of this page is the outcome of
+[transcripts](../../tests/transcripts/README.md), played against both in the tests: "as gearmand" means that both
 gave the same answers to the same conversation, and a deviation is shown on both, gearmand's side included. The page is
 made from them by `python -m tests.transcripts.page`.
 """

@@ -74,7 +74,7 @@ class MemoryLine:
 
     def send(self, octets: bytes) -> None:
         self._speaker.raw(octets)
-        if self._stage.talk.engine.wants_tick:
+        if self._stage.talk.engine.signals.wants_tick:
             self._stage.tick()
         self.settle()
 

@@ -9,7 +9,7 @@ import pytest
 
 from gearbridge.core.settings import Settings
 from gearbridge.wire.commands import CLIENT, COMMANDS, SERVER, WORKER
-from tests.fixtures.gearmand import Gearmand
+from tests.fixtures.gearmand import Gearmand, NewerGearmand
 from tests.fixtures.server import GearbridgeServer
 
 from .page import PAGE, page
@@ -36,8 +36,9 @@ def test_with_a_gearbridge_server(transcript: Transcript, tmp_path: Path) -> Non
 
 
 @EACH
-def test_with_gearmand(transcript: Transcript, tmp_path: Path) -> None:
-    with Gearmand(tmp_path, *transcript.options) as server, ServerStage(server) as stage:
+@pytest.mark.parametrize("oracle", [Gearmand, NewerGearmand])
+def test_with_gearmand(transcript: Transcript, tmp_path: Path, oracle: type[Gearmand]) -> None:
+    with oracle(tmp_path, *transcript.options) as server, ServerStage(server) as stage:
         play(transcript, stage, "gearmand")
 
 

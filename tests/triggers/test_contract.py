@@ -213,6 +213,27 @@ def test_bytes_are_hex_in_json(place: Place, db: Connection) -> None:
     assert payloads(place)[0]["image"] == "\\x00ff"
 
 
+def test_a_unique_key_of_bytes_is_hex(place: Place, db: Connection) -> None:
+    kind = {"postgresql": "bytea", "mysql": "BINARY(4)", "sqlite": "BLOB"}[place.kind]
+    change(db, f"ALTER TABLE images ADD COLUMN digest {kind}")
+    make(db, unique_key="NEW.digest", columns=("id",))
+    literal = {"postgresql": "'\\x00ff5c41'", "mysql": "x'00ff5c41'", "sqlite": "x'00ff5c41'"}[place.kind]
+    change(db, f"INSERT INTO images VALUES (1, 'a', NULL, {literal}), (2, 'a', NULL, {literal})")
+    assert place.rows("unique_key") == [(r"\\x00ff5c41",)]
+
+
+@pytest.mark.parametrize("place", ["mysql"], indirect=True)
+def test_bits_and_shapes_of_mysql_are_json(place: Place, db: Connection) -> None:
+    change(db, "ALTER TABLE images ADD COLUMN flag BIT(1), ADD COLUMN bits BIT(64), ADD COLUMN place POINT")
+    make(db)
+    change(db, "INSERT INTO images VALUES (1, 'a', NULL, b'1', ~0, ST_GeomFromText('POINT(1 2)'))")
+    change(db, "INSERT INTO images VALUES (2, 'b', NULL, b'0', 0, NULL)")
+    first, second = payloads(place)
+    assert (first["flag"], first["bits"]) == (1, 2**64 - 1)
+    assert first["place"] == {"type": "Point", "coordinates": [1.0, 2.0]}
+    assert (second["flag"], second["bits"], second["place"]) == (0, 0, None)
+
+
 def test_bytes_are_a_payload_as_they_are(place: Place, db: Connection) -> None:
     kind = {"postgresql": "bytea", "mysql": "BLOB", "sqlite": "BLOB"}[place.kind]
     change(db, f"ALTER TABLE images ADD COLUMN image {kind}")
@@ -303,3 +324,23 @@ def test_strange_names(place: Place, db: Connection, name: str) -> None:
     drop(db, installed(db))
     db.commit()
     assert installed(db) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"columns": ("path",)}, {"unique_key": "NEW.path"}, {"payload": "NEW.path"}])
+def test_a_column_that_is_renamed_later_is_an_error_or_followed(
+    place: Place, db: Connection, options: dict[str, Any]
+) -> None:
+    make(db, **options)
+    change(db, "ALTER TABLE images RENAME COLUMN path TO way")
+    if place.kind == "sqlite" or (place.kind == "postgresql" and not options):
+        change(db, "INSERT INTO images VALUES (1, 'a', NULL)")
+        assert place.rows("unique_key") == [("a" if "unique_key" in options else "",)]
+        return
+    with pytest.raises(Exception, match=r"(?i)path.*(does not exist|has no)|no (field|column).*path|unknown column"):
+        change(db, "INSERT INTO images VALUES (1, 'a', NULL)")
+    db.rollback()
+    assert place.rows("handle") == []
+    create(db, Trigger("images", "insert", "f", columns=("way",)), replace=True)
+    db.commit()
+    change(db, "INSERT INTO images VALUES (1, 'a', NULL)")
+    assert payloads(place) == [{"way": "a"}]

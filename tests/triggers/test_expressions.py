@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gearbridge.errors import ConfigurationError
 from gearbridge.triggers import Event, Trigger, postgresql, sqlite
 from gearbridge.triggers.expressions import check_expression
-from gearbridge.triggers.made import Surroundings
+from gearbridge.triggers.installed import Surroundings
 from gearbridge.triggers.names import quote_name, quote_text
 from gearbridge.triggers.tokens import Kind, Token, tokens
 
@@ -116,7 +116,7 @@ def test_what_sqlite_makes_of_an_accepted_expression_is_one_trigger(text: str) -
         check_expression("payload", text, "sqlite")
     except ConfigurationError:
         return
-    around = Surroundings("sqlite", {"id": False, "path": False})
+    around = Surroundings("sqlite", {"id": "", "path": ""})
     script = sqlite.script(Trigger("images", "update", "f", payload=text, when=text, unique_key=text), around)
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE images (id, path)")
@@ -137,7 +137,7 @@ def test_what_postgresql_makes_of_an_accepted_expression_is_the_statements_of_ou
         check_expression("payload", text, "postgresql")
     except ConfigurationError:
         return
-    around = Surroundings("postgresql", {"id": False}, "public", "public", "public")
+    around = Surroundings("postgresql", {"id": ""}, "public", "public", "public")
     wish = Trigger("images", "update", "f", payload=text, when=text, unique_key=text, run_at=text)
     script = postgresql.script(wish, around)
     parsed = [type(raw.stmt).__name__ for raw in pglast.parse_sql(";".join([*script.create, *script.check]))]

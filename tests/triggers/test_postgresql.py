@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,6 +16,8 @@ from gearbridge.triggers import Trigger, create, drop, installed
 from tests.fixtures.postgres import value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.fixtures.postgres import Database, Session
 
 
@@ -66,7 +70,7 @@ def test_the_jobs_of_a_statement_are_enqueued_together(sql: Session) -> None:
         priority="high",
         delay="60",
     )
-    assert "gman_enqueue_many" in made
+    assert "gearbridge._enqueue_many" in made
     sql.execute("INSERT INTO images SELECT n, 'p' || n FROM generate_series(1, 4) AS n")
     sql.execute("INSERT INTO images SELECT 9 WHERE false")
     assert [(json.loads(payload)["id"], key) for payload, key in jobs(sql)] == [(1, "p1"), (3, "p3"), (4, "p4")]
@@ -107,7 +111,7 @@ def test_an_expression_has_the_rights_of_who_changes_the_table(database: Databas
     try:
         sql.execute("GRANT INSERT ON images TO writer_of_pictures")
         with database.connect("writer_of_pictures") as session:
-            with pytest.raises(errors.InsufficientPrivilege, match=r"gman_enqueue|may not submit"):
+            with pytest.raises(errors.InsufficientPrivilege, match=r"_enqueue|may not submit"):
                 session.execute("INSERT INTO images VALUES (1, 'a')")
             sql.execute("SELECT gearbridge.grant_submit('writer_of_pictures', 'f')")
             session.execute("INSERT INTO images VALUES (1, 'a')")
@@ -189,3 +193,108 @@ def test_a_partitioned_tables_trigger_is_one(sql: Session) -> None:
 def test_without_the_extension_it_says_what_to_do(empty_database: Database) -> None:
     with empty_database.connect() as session, pytest.raises(ConfigurationError, match="gearbridge db install"):
         create(session, Trigger("images", "insert", "f"))
+
+
+@pytest.fixture
+def shop(sql: Session) -> Iterator[str]:
+    """A role with a schema and a table `images` of its own."""
+    role = f"shop_in_{sql.info.dbname}"
+    sql.execute(f"CREATE ROLE {role} LOGIN; CREATE SCHEMA shop AUTHORIZATION {role}".encode())
+    sql.execute("CREATE TABLE shop.images (id integer, path text)")
+    sql.execute(f"ALTER TABLE shop.images OWNER TO {role}".encode())
+    yield role
+    sql.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}".encode())
+
+
+def test_a_function_of_the_schemas_owner_is_not_called_with_others_rights(sql: Session, shop: str) -> None:
+    of_shop = Trigger("images", "insert", "f", payload="jsonb_build_object('path', NEW.path)", schema="shop")
+    with pytest.raises(ConfigurationError, match=f"belongs to role {shop}"):
+        create(sql, dataclasses.replace(of_shop, definer=True))
+    # The table is the superuser's, and beside it others may write: nothing there is found.
+    sql.execute(f"GRANT CREATE ON SCHEMA public TO {shop}".encode())
+    make(sql, payload="jsonb_build_object('path', NEW.path)")
+    make(sql, payload="jsonb_build_object('path', NEW.path)", definer=True, name="other")
+    for name in ("jsonb_build_object(text, text)", "gman_enqueue(text, jsonb)", "gman_enqueue(text, varchar)"):
+        returned = "jsonb" if name.startswith("jsonb") else "text"
+        sql.execute(
+            f"CREATE FUNCTION public.{name} RETURNS {returned} LANGUAGE plpgsql"
+            " AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$".encode()
+        )
+    sql.execute("INSERT INTO images VALUES (1, 'a')")
+    assert [json.loads(payload) for payload, _ in jobs(sql)] == [{"path": "a"}] * 2
+
+
+def test_a_mark_on_anothers_trigger_drops_no_function_of_others(sql: Session, shop: str) -> None:
+    sql.execute("CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$")
+    make(sql, payload="NEW.path", name="images_f")
+    with sql.transaction():
+        sql.execute(f"SET LOCAL ROLE {shop}".encode())
+        sql.execute("CREATE TRIGGER images_f AFTER INSERT ON shop.images FOR EACH ROW EXECUTE FUNCTION audit()")
+        sql.execute(
+            "COMMENT ON TRIGGER images_f ON shop.images IS "
+            """'gearbridge trigger: {"name": "images_f", "function": "f", "on": "insert"}'"""
+        )
+    (marked,) = [one for one in installed(sql) if one.schema == "shop"]
+    with pytest.raises(ConfigurationError, match=r"public.audit\(\) of trigger images_f on images belongs to role"):
+        drop(sql, [marked])
+    with pytest.raises(ConfigurationError, match="belongs to role"):
+        create(sql, Trigger("images", "insert", "f", schema="shop", name="images_f"), replace=True)
+    drop(sql, [one for one in installed(sql) if one.schema != "shop"])
+    assert value(sql, "SELECT to_regprocedure('audit()') IS NOT NULL")
+
+
+def test_a_superuser_drops_the_functions_of_the_tables_owner_and_not_of_a_third_role(sql: Session, shop: str) -> None:
+    of_shop = Trigger("images", "insert", "f", payload="NEW.path", schema="shop", name="f")
+    create(sql, of_shop)
+    sql.execute(f"ALTER FUNCTION shop.images_f() OWNER TO {shop}".encode())
+    create(sql, of_shop, replace=True)
+    third = f"third_in_{sql.info.dbname}"
+    sql.execute(f"CREATE ROLE {third}; GRANT CREATE ON SCHEMA shop TO {third}".encode())
+    sql.execute(f"ALTER FUNCTION shop.images_f() OWNER TO {third}".encode())
+    with pytest.raises(ConfigurationError, match=f"belongs to role {third}"):
+        drop(sql, installed(sql))
+    sql.execute(f"REASSIGN OWNED BY {third} TO {shop}; DROP OWNED BY {third}; DROP ROLE {third}".encode())
+    drop(sql, installed(sql))
+    assert value(sql, "SELECT to_regprocedure('shop.images_f()') IS NULL")
+
+
+def test_a_type_of_others_is_no_matter_for_a_definers_trigger(sql: Session, shop: str) -> None:
+    sql.execute("CREATE TYPE shop.mood AS ENUM ('glad')")
+    sql.execute(f"ALTER TYPE shop.mood OWNER TO {shop}".encode())
+    sql.execute("ALTER TABLE images ADD COLUMN moods shop.mood[]")
+    with pytest.raises(ConfigurationError, match=rf"values of type shop\.mood.*, whose casts role {shop} makes"):
+        make(sql, definer=True)
+    make(sql, payload="NEW.path")
+
+
+def test_a_dump_without_comments_keeps_triggers_known(
+    database: Database, empty_database: Database, sql: Session
+) -> None:
+    make(sql, payload="NEW.path")
+    make(sql, "insert,delete", each="statement", name="whole")
+    make(sql, "insert,delete", each="statement", name="made", payload="'x'")
+    dumping = ["pg_dump", "--no-comments", database.url]
+    dump = subprocess.run(dumping, capture_output=True, text=True, check=True).stdout
+    subprocess.run(
+        ["psql", "-Xqv", "ON_ERROR_STOP=1", empty_database.url], input=dump, capture_output=True, text=True, check=True
+    )
+    with empty_database.connect() as copy:
+        there = {(one.name, one.events, one.function, len(one.parts)) for one in installed(copy)}
+        assert there == {
+            ("images_f", "insert", "f", 1), ("whole", "delete,insert", "f", 2), ("made", "insert,delete", "f", 2)
+        }  # fmt: skip
+        create(copy, Trigger("images", "insert", "f", payload="NEW.path"), replace=True)
+        create(copy, Trigger("images", "insert,delete", "f", each="statement", name="whole"), replace=True)
+        drop(copy, installed(copy))
+        assert value(copy, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'images'::regclass") == 0
+        assert value(copy, "SELECT count(*) FROM pg_proc WHERE proname LIKE 'images%'") == 0
+
+
+@pytest.mark.parametrize("table", ["t" * 62, "\u00e4" * 31])
+def test_a_table_whose_name_is_as_long_as_can_be(sql: Session, table: str) -> None:
+    sql.execute(f'CREATE TABLE "{table}" (id integer)'.encode())
+    create(sql, Trigger(table, "insert", "f", payload="NEW.id::text", name="n"))
+    create(sql, Trigger(table, "insert", "f", payload="NEW.id::text", name="m"))
+    sql.execute(f'INSERT INTO "{table}" VALUES (1)'.encode())
+    assert [payload for payload, _ in jobs(sql)] == ["1", "1"]
+    drop(sql, installed(sql))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gearbridge.errors import ConfigurationError
+from gearbridge.extension.tables import tables_script
 from gearbridge.triggers import Trigger, create
+from gearbridge.triggers.names import quote_name
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
@@ -107,3 +110,71 @@ def test_an_update_or_time_that_cannot_be_read_fails(tmp_path: Path) -> None:
         create(db, Trigger("images", "insert", "f", unique_key="NEW.path"), replace=True)
         with pytest.raises(sqlite3.Error, match="at most 255 bytes"):
             db.execute("INSERT INTO images VALUES (?)", ["ü" * 128])
+
+
+def rows_as_json(statements: str, *values: object, trusted: bool = True, **options: Any) -> list[Any]:
+    """The payloads of a table's rows, by a trigger of ours in a database that needs no file."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(tables_script("sqlite"))
+        db.executescript(statements)
+        create(db, Trigger("t", "insert", "f", **options))
+        if not trusted:
+            db.execute("PRAGMA trusted_schema = OFF")
+        for value in values:
+            db.execute("INSERT INTO t VALUES (?)", [value])
+        found = db.execute("SELECT payload FROM gearbridge_job ORDER BY id").fetchall()
+    return [json.loads(payload, parse_constant=pytest.fail) for (payload,) in found]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_row_is_json_whatever_is_in_it(trusted: bool) -> None:
+    """Also where the application distrusts its schema, as SQLite's authors advise."""
+    texts = [
+        "",
+        "größe 日本",
+        'quote " and \\ backslash \\u0041',
+        "".join(map(chr, range(1, 32))) + "\x7f\u2028",
+        "'{}'",
+    ]
+    numbers = [
+        0,
+        -1,
+        2**63 - 1,
+        -(2**63),
+        0.5,
+        0.1,
+        0.1 + 0.2,
+        1e300,
+        -1.5e-300,
+        5e-324,
+        2.0**53,
+    ]
+    values = [*texts, *numbers, None, b"\0\xff"]
+    found = rows_as_json("CREATE TABLE t (v)", *values, float("inf"), float("-inf"), trusted=trusted)
+    assert [row["v"] for row in found] == [*texts, *numbers, None, "\\x00ff", None, None]
+    assert [type(row["v"]) for row in found[: len(values) - 2]] == [type(value) for value in values[:-2]]
+
+
+def test_an_infinite_number_in_a_column_of_numbers() -> None:
+    assert rows_as_json("CREATE TABLE t (v REAL)", float("inf"), 1) == [{"v": None}, {"v": 1.0}]
+    assert rows_as_json("CREATE TABLE t (v TEXT)", "Inf", 9e999) == [{"v": "Inf"}, {"v": "Inf"}]
+
+
+def test_names_of_columns_are_json_too() -> None:
+    name = """a "b" \\ 'c' ü"""
+    (found,) = rows_as_json(f"CREATE TABLE t ({quote_name(name, 'sqlite')})", 1, row="both")
+    assert found == {"old": None, "new": {name: 1}}
+
+
+def test_many_columns() -> None:
+    columns = [f"c{number}" for number in range(150)]
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(tables_script("sqlite"))
+        db.execute(f"CREATE TABLE t ({', '.join(columns)})")
+        create(db, Trigger("t", "update", "f", row="both"))
+        db.execute("INSERT INTO t DEFAULT VALUES")
+        db.execute("UPDATE t SET c0 = 'x\n', c149 = 2.5")
+        ((payload,),) = db.execute("SELECT payload FROM gearbridge_job")
+    found = json.loads(payload)
+    assert found["old"] == dict.fromkeys(columns)
+    assert found["new"] == {**dict.fromkeys(columns), "c0": "x\n", "c149": 2.5}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gearbridge.wire import commands
-from gearbridge.wire.commands import COMMANDS, LAST, MALFORMED, OUTCOMES, POISON, TEXT, UNKNOWN, WRONG_MAGIC
+from gearbridge.wire.commands import COMMANDS, LAST, MALFORMED, OUTCOMES, OVERSIZE, POISON, TEXT, UNKNOWN, WRONG_MAGIC
 from gearbridge.wire.packets import HEADER, REQUEST_MAGIC, RESPONSE_MAGIC, request, response
 from gearbridge.wire.parser import MAX_LINE, PacketParser
 
@@ -44,6 +44,27 @@ def test_any_cut_gives_the_same_packets(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(octets)), max_size=10)))
     pieces = [octets[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
     assert parse(*pieces) == [packet for _, packet in stream]
+
+
+@given(st.lists(packets(), max_size=12), st.integers(1, 300), st.data())
+def test_parts_of_any_size_give_the_same_packets(
+    stream: list[tuple[bytes, tuple[int, tuple[bytes, ...]]]], most: int, data: st.DataObject
+) -> None:
+    octets = b"".join(encoded for encoded, _ in stream)
+    cut = data.draw(st.integers(0, len(octets)))
+    parser = PacketParser(most=most)
+    parsed: Parsed = []
+    for piece in (octets[:cut], octets[cut:]):
+        parsed += [(command, tuple(args)) for command, args in parser.feed(piece)]
+        while parser.more and data.draw(st.booleans()):  # or more comes before it is asked for
+            assert parser.gathered
+            parsed += [(command, tuple(args)) for command, args in parser.feed(b"")]
+    while parser.more:
+        part = parser.feed(b"")
+        assert sum(len(request(command, *args)) if command != TEXT else 1 for command, args in part[:-1]) < most
+        parsed += [(command, tuple(args)) for command, args in part]
+    assert parsed == [packet for _, packet in stream]
+    assert not parser.gathered
 
 
 @given(st.lists(st.binary(max_size=300), max_size=8))
@@ -100,10 +121,9 @@ def test_a_result_that_lacks_its_nul_is_an_empty_one() -> None:
     ("octets", "code"),
     [
         (b"\0BAD" + bytes(8), b"INVALID_MAGIC"),
-        (HEADER.pack(REQUEST_MAGIC, commands.ECHO_REQ, 2**32 - 1), b"ARGUMENT_TOO_LARGE"),
         (b"a" * MAX_LINE, b"ARGUMENT_TOO_LARGE"),
     ],
-    ids=["magic", "size", "line"],
+    ids=["magic", "line"],
 )
 def test_poison_ends_the_stream(octets: bytes, code: bytes) -> None:
     parsed = parse(octets, request(commands.GRAB_JOB), b"status\n")
@@ -112,7 +132,29 @@ def test_poison_ends_the_stream(octets: bytes, code: bytes) -> None:
 
 def test_a_packet_of_the_largest_size_is_taken_and_one_byte_more_is_not() -> None:
     assert parse(request(commands.ECHO_REQ, b"x" * 100), max_packet=100) == [(commands.ECHO_REQ, (b"x" * 100,))]
-    assert parse(request(commands.ECHO_REQ, b"x" * 101), max_packet=100)[0][0] == POISON
+    assert parse(request(commands.ECHO_REQ, b"x" * 101), max_packet=100)[0][0] == OVERSIZE
+
+
+@pytest.mark.parametrize("size", [101, 599, 600, 601, 5000, 2**32 - 1])
+@pytest.mark.parametrize("piece", [1, 7, 600, 10_000])
+def test_a_request_over_the_limit_is_skipped_and_the_stream_goes_on(size: int, piece: int) -> None:
+    sent = min(size, 5000)
+    octets = HEADER.pack(REQUEST_MAGIC, commands.WORK_COMPLETE, size) + (b"handle\0" + b"x" * sent)[:sent]
+    parser = PacketParser(max_packet=100)
+    behind = request(commands.GRAB_JOB) + b"status\n" if sent == size else b""
+    octets += behind
+    parsed = [packet for start in range(0, len(octets), piece) for packet in parser.feed(octets[start : start + piece])]
+    command, (number, head, announced) = parsed[0]
+    assert (command, int(number), int(announced)) == (OVERSIZE, commands.WORK_COMPLETE, size)
+    assert head == (b"handle\0" + b"x" * 600)[: min(size, 600)]
+    assert parsed[1:] == ([(commands.GRAB_JOB, ()), (TEXT, (b"status",))] if behind else [])
+    assert parser.gathered == 0
+    assert parser.is_amid_packet == (not behind)
+
+
+def test_a_response_over_the_limit_ends_the_stream() -> None:
+    large = response(commands.ECHO_RES, b"x" * 101)
+    assert [command for command, _ in parse(large, large, expect=RESPONSE_MAGIC, max_packet=100)] == [POISON]
 
 
 def test_clients_expect_responses() -> None:

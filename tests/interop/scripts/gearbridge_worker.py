@@ -42,4 +42,5 @@ worker.register(f"{prefix}.nothing", lambda job: None)
 worker.register(f"{prefix}.unique", lambda job: job.unique_key)
 for function in (fail, throw, report, note, slow):
     worker.register(f"{prefix}.{function.__name__}", function)
+worker.register(f"{prefix}.brief", slow, timeout=1)
 worker.work()

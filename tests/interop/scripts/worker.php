@@ -25,14 +25,17 @@ $worker->addFunction("$prefix.note", function ($job) {
     [$file, $text] = explode("\n", $job->workload());
     file_put_contents($file, "$text\n", FILE_APPEND);
 });
-$worker->addFunction("$prefix.slow", function ($job) {
+$slow = function ($job) {
     $job->sendStatus(3, 4);
     while (!file_exists($job->workload())) {
         usleep(5000);
         clearstatcache();
     }
     return 'done';
-});
+};
+$context = null;
+$worker->addFunction("$prefix.slow", $slow);
+$worker->addFunction("$prefix.brief", $slow, $context, 1000);
 
 while ($worker->work()) {
     // One job a turn; a job that failed is no reason to stop.

@@ -30,12 +30,12 @@ $worker->register_function(
         return 'noted';
     }
 );
-$worker->register_function(
-    "$prefix.slow" => sub {
-        my $job = shift;
-        $job->set_status(3, 4);
-        sleep 0.005 until -e $job->arg;
-        return 'done';
-    }
-);
+my $slow = sub {
+    my $job = shift;
+    $job->set_status(3, 4);
+    sleep 0.005 until -e $job->arg;
+    return 'done';
+};
+$worker->register_function("$prefix.slow" => $slow);
+$worker->register_function("$prefix.brief", 1000, $slow);
 $worker->work while 1;

@@ -79,9 +79,11 @@ static gearman_return_t slow(gearman_job_st *job, void *context) {
 static const struct {
     const char *name;
     gearman_function_fn *function;
+    uint32_t timeout; /* in milliseconds; 0 is none */
 } functions[] = {
-    {"reverse", reverse}, {"unique", unique}, {"nothing", nothing}, {"fail", fail},
-    {"throw", throw},     {"report", report}, {"note", note},       {"slow", slow},
+    {"reverse", reverse, 0}, {"unique", unique, 0}, {"nothing", nothing, 0}, {"fail", fail, 0},
+    {"throw", throw, 0},     {"report", report, 0}, {"note", note, 0},       {"slow", slow, 0},
+    {"brief", slow, 1000},
 };
 
 int main(int argc, char **argv) {
@@ -93,7 +95,8 @@ int main(int argc, char **argv) {
     gearman_worker_set_identifier(worker, name, strlen(name));
     for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
         size_t size = (size_t)snprintf(name, sizeof(name), "%s.%s", argv[3], functions[i].name);
-        gearman_worker_define_function(worker, name, size, gearman_function_create(functions[i].function), 0, NULL);
+        gearman_function_t function = gearman_function_create(functions[i].function);
+        gearman_worker_define_function(worker, name, size, function, functions[i].timeout, NULL);
     }
     /* One job a turn; a job that failed is no reason to stop. */
     for (;;) {
