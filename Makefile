@@ -40,17 +40,22 @@ bench: packages $(VENV)/.bench ## Measure jobs/s and latencies of gearbridge and
 	$(BIN)/python -m tests.bench.sql_queue
 	$(BIN)/python -m tests.bench.sql_peers
 	$(BIN)/python -m tests.bench.sql_table_size
+	$(BIN)/python -m tests.bench.many_functions
 	$(BIN)/python -m tests.bench.deep_queue
 	$(BIN)/python -m tests.bench.deeper_than_memory
 	$(BIN)/python -m tests.bench.nodes
 	$(BIN)/python -m tests.bench.watched
 
-soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (an hour)
+soak: packages $(VENV)/.dev ## The long versions: more kills, more random histories (some hours)
 	GEARBRIDGE_TEST_KILLS=50 GEARBRIDGE_TEST_TRANSACTIONS=10000 GEARBRIDGE_TEST_DATABASE_KILLS=10 GEARBRIDGE_TEST_EXAMPLES=20000 \
 		GEARBRIDGE_TEST_FAILOVERS=10 GEARBRIDGE_TEST_NODE_KILLS=180 GEARBRIDGE_TEST_NODE_PAUSES=30 GEARBRIDGE_TEST_NODE_WORKERS=16 \
-		GEARBRIDGE_TEST_FUZZ_SECONDS=300 GEARBRIDGE_TEST_FUZZ_STREAMS=100000 GEARBRIDGE_TEST_FUZZ_SEED=$$(date +%s) \
-		$(BIN)/pytest tests/server/test_durability.py tests/server/test_database_outage.py tests/server/test_failover.py tests/server/test_nodes.py \
-		tests/core/test_engine_fuzz.py tests/fuzz tests/stores/test_atomicity.py tests/bridge
+		GEARBRIDGE_TEST_NODE_OUTAGES=60 GEARBRIDGE_TEST_NODE_OUTAGE_SECONDS=20 GEARBRIDGE_TEST_NODE_COUNTS=200 GEARBRIDGE_TEST_NODE_CUTS=10 \
+		GEARBRIDGE_TEST_TAKEN_CANCELS=1000 GEARBRIDGE_TEST_TAKEN_TIME_OUTS=100 GEARBRIDGE_TEST_TAKEN_LEASES=50 \
+		GEARBRIDGE_TEST_IDENTITY_JOBS=100000 GEARBRIDGE_TEST_FUZZ_SECONDS=300 GEARBRIDGE_TEST_FUZZ_STREAMS=100000 GEARBRIDGE_TEST_FUZZ_SEED=$$(date +%s) \
+		GEARBRIDGE_TEST_ATTACKERS=200 GEARBRIDGE_TEST_SLOW_MEGABYTES=400 GEARBRIDGE_TEST_EARLY_SUBMITS=50000 GEARBRIDGE_TEST_SLOW_LINE_JOBS=1000 \
+		GEARBRIDGE_TEST_LARGE_JOBS=100 GEARBRIDGE_TEST_SLOW_DISK_JOBS=5000 \
+		$(BIN)/pytest tests/server/test_memory.py tests/server/test_slow_readers.py tests/server/test_slow_lines.py tests/server/test_large_jobs.py tests/server/test_slow_disk.py tests/server/test_durability.py tests/server/test_database_outage.py tests/server/test_failover.py tests/server/test_failover_of_a_group.py tests/server/test_nodes.py tests/server/test_node_outages.py \
+		tests/server/test_identity.py tests/interop/test_taken_jobs.py tests/core/test_engine_fuzz.py tests/core/test_nodes.py tests/fuzz tests/stores/test_atomicity.py tests/bridge
 
 screenshots: packages $(VENV)/.dev ## Take the pictures of the dashboard in docs/images anew
 	$(BIN)/python -m tests.dashboard.screenshots

@@ -28,6 +28,7 @@ SECTIONS = (
     ),
     ("Reference", "reference", ("cli", "settings", "sql", "compatibility")),
     ("Explanation", "explain", ("design", "durability", "delivery-guarantees", "why-not-notify-alone")),
+    ("Internals", "internals", ("architecture", "life-of-a-job", "glossary", "debugging")),
     ("Decisions", "adr", ("README",)),
 )
 
