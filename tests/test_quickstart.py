@@ -39,6 +39,8 @@ PAGES = (
 NODE_MODULES = Path(__file__).parent / "interop" / "scripts" / "node" / "node_modules"
 #: The ports on the pages: Gearman's own, that of a second server, that of a web page.
 PORTS = ("4730", "4731", "8000")
+#: Seconds for a whole page: some start dozens of programs, and a busy machine takes a second for each.
+PAGE_PATIENCE = 300
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -107,7 +109,7 @@ def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: Star
         "NODE_PATH": str(NODE_MODULES),
     }
     shell = start_process("bash", "script.sh", env=environment, cwd=tmp_path)
-    status = shell.wait(120)
+    status = shell.wait(PAGE_PATIENCE)
     output = shell.stdout.decode()
     assert status == 0, f"{output}\n{shell.stderr}"
     seen = {}
