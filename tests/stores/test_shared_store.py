@@ -121,11 +121,14 @@ def test_what_is_released_or_to_be_tried_again_goes_to_whoever_comes(place: Plac
         assert claimed(a, f=MANY) == [b"H:1", b"H:2"]
 
 
-def test_the_end_of_a_lease_frees_what_the_dead_node_had_and_fences_it(place: Place) -> None:
-    with nodes(place, "alive") as (alive,), nodes(place, "dead", lease=SHORT) as (dead,):
+@pytest.mark.parametrize("lease", [SHORT, LONG], ids=["over by its own clock too", "over"])
+def test_the_end_of_a_lease_frees_what_the_dead_node_had_and_fences_it(place: Place, lease: float) -> None:
+    with nodes(place, "alive") as (alive,), nodes(place, "dead", lease=lease) as (dead,):
         dead.apply([spilled("H:1"), spilled("H:2"), spilled("H:3", b"k")])
         assert claimed(dead, f=2) == [b"H:1", b"H:2"]
         assert claimed(alive, f=MANY) == [b"H:3"]
+        if lease == LONG:
+            end_lease(place, "dead")
         assert beats_until_alone(alive) == ["dead"]
         groups: list[list[Operation]] = [
             [Drop(b"H:1")],

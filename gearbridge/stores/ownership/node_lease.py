@@ -102,6 +102,7 @@ class JoiningStore(LockedTableStore):
         super().__init__(url)
         self._node = node
         self._epoch = 0  # no node's
+        self._sure_until = 0.0  # until then, on this machine's clock, no other node can have removed this one
         self._former: Session | None = None  # the one before this one
         self._heart: Heartbeat | None = None
         self._holder = ""  # who had the tables when we wanted to join
@@ -129,7 +130,10 @@ class JoiningStore(LockedTableStore):
         """Renew the lease, record the load, remove the dead."""
         if self._heart is None:
             raise StoreUnavailable("the store is not open")
-        return self._heart.beat(self._epoch, jobs, workers)
+        begin = time.monotonic()
+        gone = self._heart.beat(self._epoch, jobs, workers)
+        self._sure_until = begin + self._node.lease
+        return gone
 
     def rejoin(self) -> frozenset[bytes]:
         """Go on as this node, or where it was removed as a new one, with the rows that were not claimed since."""
@@ -154,14 +158,18 @@ class JoiningStore(LockedTableStore):
 
     def _renewed(self) -> bool:
         """Renew the lease; False where it is too late for that."""
+        begin = time.monotonic()
         try:
             with self._as_store_errors(), self._watched():
                 connection = self._connected()
                 with connection.begin():
                     mine = {"mine": self._epoch, "lease": self._node.lease}
-                    return connection.execute(RENEW, mine).rowcount == 1
+                    is_renewed = connection.execute(RENEW, mine).rowcount == 1
         except StoreFenced:
             return False
+        if is_renewed:
+            self._sure_until = begin + self._node.lease
+        return is_renewed
 
     def _hold_nodes(self, connection: Connection) -> None:
         """Block claims until this transaction ends, where a claim must know all nodes before it begins."""
@@ -219,10 +227,12 @@ class JoiningStore(LockedTableStore):
         before: NameConflict | None = None
         deadline = time.monotonic() + self._node.lease + _GRACE
         while True:
+            begin = time.monotonic()
             with self._as_store_errors(), self._watched():
                 found = self._try_to_join(self._connected())
             if isinstance(found, int):
                 self._epoch = found
+                self._sure_until = begin + self._node.lease
                 return
             if found is not None and before is None:
                 before = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg.errors import DivisionByZero, NotNullViolation
@@ -79,14 +80,16 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
         self._lone = SinglePutStatements(_OWNER, f"{_ALONE.format(2)} = 1")
 
     def begin_put(self, put: Put) -> int | None:
-        """Send a job on its way that has no unique key to be looked for."""
-        return None if put.job.unique_key else super().begin_put(put)
+        """Send a job on its way that has no unique key to be looked for, while this is a node for certain."""
+        return None if put.job.unique_key or self._may_be_removed() else super().begin_put(put)
 
     def _beside(self) -> tuple[int, ...]:
         return (self._epoch,)
 
     def _write(self, connection: Connection, group: list[Steps]) -> None:
         raw: Any = connection.connection.dbapi_connection
+        if self._may_be_removed():
+            self._demand_node(raw)
         keyed = any(row[2] for steps in group for _, rows in steps.inserts() for row in rows.values())
         if keyed or not self._lone.write(raw.pgconn, group, *self._beside()):
             super()._write(connection, group)
@@ -120,6 +123,8 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
         self, connection: Connection, wanted: list[tuple[str, int]], until: int, fit: Fit
     ) -> Iterable[Sequence[Any]]:
         raw: Any = connection.connection.dbapi_connection
+        if self._may_be_removed():
+            self._demand_node(raw)
         functions, limits = zip(*wanted, strict=True) if wanted else ((), ())
         parameters = [list(functions), list(limits), until, self._epoch, fit.limit]
         try:
@@ -129,9 +134,18 @@ class SharedPostgreSQLStore(SharedTableStore, PostgreSQLStore):
             raise StoreFenced(FENCED) from None
         self._demand_confirmation(raw)
         fit.count(rows)
-        if not rows and raw.execute(_THERE, [self._epoch], prepare=True).rowcount != 1:
-            raise StoreFenced(FENCED)
+        if not rows:
+            self._demand_node(raw)
         return rows
+
+    def _may_be_removed(self) -> bool:
+        """Return whether the lease may be over: then a look comes first, since the fence logs an error."""
+        return time.monotonic() > self._sure_until
+
+    def _demand_node(self, raw: Any) -> None:
+        """Look whether this node's row is there, which a removal may follow at once; StoreFenced where it is not."""
+        if raw.execute(_THERE, [self._epoch], prepare=True).rowcount != 1:
+            raise StoreFenced(FENCED)
 
     def _commit(self, connection: Connection, statements: list[Statement], puts: dict[str, Row]) -> dict[str, str]:
         raw: Any = connection.connection.dbapi_connection
