@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -91,10 +93,14 @@ def test_plain_names_are_readable_in_sql() -> None:
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("replaced", [False, True])
-def test_nothing_is_acknowledged_once_a_file_is_gone(tmp_path: Path, suffix: str, replaced: bool) -> None:
+@pytest.mark.parametrize("quiet", [False, True], ids=["soon", "after a while"])
+def test_nothing_is_acknowledged_once_a_file_is_gone(tmp_path: Path, suffix: str, replaced: bool, quiet: bool) -> None:
     path = tmp_path / "jobs.db"
     store = store_for(f"sqlite:///{path}")
     store.open()
+    if quiet:  # so that a look at the folder is enough
+        store.apply([Put(StoredJob(b"H:1", b"f", b""))])
+        _make_old(tmp_path)
     store.apply([Put(StoredJob(b"H:1", b"f", b""))])
     victim = tmp_path / f"jobs.db{suffix}"
     elsewhere = tmp_path / "moved away"
@@ -113,6 +119,46 @@ def test_nothing_is_acknowledged_once_a_file_is_gone(tmp_path: Path, suffix: str
     elsewhere.rename(victim)
     store.apply([Put(StoredJob(b"H:2", b"f", b""))])
     assert [job.handle for job in store.replay()] == [b"H:1", b"H:2"]
+    store.close()
+
+
+def _make_old(folder: Path) -> None:
+    """Let a folder look as if no file was made in it for a day."""
+    yesterday = time.time() - 86400
+    os.utime(folder, (yesterday, yesterday))
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["nothing there", "an equal one there"])
+def test_a_folder_that_is_moved_takes_no_jobs_along(tmp_path: Path, back: bool) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    store = store_for(f"sqlite:///{folder}/jobs.db")
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b""))])
+    _make_old(folder)
+    store.apply([Put(StoredJob(b"H:2", b"f", b""))])
+    folder.rename(tmp_path / "moved")
+    if back:
+        shutil.copytree(tmp_path / "moved", folder)
+        _make_old(folder)
+    with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+        store.apply([Put(StoredJob(b"H:3", b"f", b""))])
+    store.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_the_files_behind_a_link_are_watched_too(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "jobs.db").symlink_to("disk/jobs.db")
+    store = store_for(f"sqlite:///{tmp_path}/jobs.db")
+    store.open()
+    store.apply([Put(StoredJob(b"H:1", b"f", b""))])
+    for folder in (tmp_path, tmp_path / "disk"):
+        _make_old(folder)
+    store.apply([Put(StoredJob(b"H:2", b"f", b""))])
+    (tmp_path / "disk" / f"jobs.db{suffix}").unlink()
+    with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+        store.apply([Put(StoredJob(b"H:3", b"f", b""))])
     store.close()
 
 

@@ -6,7 +6,6 @@ waits to get the lock back; so a statement per row, as executemany does, is many
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import sqlite3
@@ -66,6 +65,7 @@ class SQLiteStore(BulkTableStore):
         self._lock: IO[bytes] | None = None
         self._files = FileIdentity(url.database or "")
         self._changed = False
+        self._checked = _Checked(self)
         self._has_bytes = False  # in text, where another program has written bytes that are not UTF-8
 
     def open(self) -> None:
@@ -81,6 +81,11 @@ class SQLiteStore(BulkTableStore):
             self._lock.close()
             self._lock = None
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether the last check found another file."""
+        return self._changed
+
     def check(self) -> None:
         """Raise StoreUnavailable where the file, or SQLite's log beside it, is no longer the one that was opened."""
         changed = self._files.changed()
@@ -90,12 +95,8 @@ class SQLiteStore(BulkTableStore):
                 f"{changed} was deleted or replaced while this process has it open: put it back, or stop and start anew"
             )
 
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        if self._changed:
-            self.check()
-        yield
-        self.check()  # before anything is acknowledged
+    def _watched(self) -> _Checked:
+        return self._checked
 
     def _connected(self) -> Connection:
         if self._opened and self._at_hand() is None:
@@ -168,6 +169,23 @@ class SQLiteStore(BulkTableStore):
                 f"{os.path.abspath(path)} is in use by another gearbridge server or bridge; "
                 "give each server a file of its own"
             ) from None
+
+
+class _Checked:
+    """Checks the file before anything is acknowledged. No generator makes it: that would be slower."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: SQLiteStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        if self._store.has_changed:
+            self._store.check()
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: object) -> None:
+        if kind is None:
+            self._store.check()
 
 
 def lock_of(path: str) -> str:
