@@ -43,7 +43,7 @@ def runner(connection: Any) -> tuple[str, Run]:
     vendor = getattr(connection, "vendor", None)  # Django's
     kind = vendor if module == "django" else _DRIVERS.get(module)
     if kind not in _KINDS:
-        raise ConfigurationError(f"gearbridge does not know what to do with {type(connection)!r}")
+        raise ConfigurationError(f"gearbridge cannot enqueue through {type(connection)!r}")
     mark = "?" if module == "sqlite3" else "%s"
 
     def run(statement: str, parameters: Sequence[object] = (), /) -> Sequence[Any]:

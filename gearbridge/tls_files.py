@@ -54,4 +54,4 @@ _SAID = {
 
 def _no_password() -> str:
     # OpenSSL would ask the terminal.
-    raise ConfigurationError("the key is locked with a password; give one without, that only its user can read")
+    raise ConfigurationError("the private key has a password; give one without a password, readable by its user only")

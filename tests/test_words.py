@@ -1,4 +1,4 @@
-"""The words of docstrings and comments: plain technical English, as docs/contributing.md has it."""
+"""The words of docstrings, comments and messages: plain technical English, as docs/contributing.md has it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ def documented() -> Iterator[tuple[str, str]]:
                 yield f"{path.relative_to(PACKAGE)}: {node.name}", text
 
 
+def messages(source: str) -> Iterator[str]:
+    """Yield the texts of help, log lines and errors: all strings of several words."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.count(" ") > 1:
+            yield node.value
+
+
+@cache
+def messages_of_the_package() -> str:
+    """Return all strings of several words, docstrings among them."""
+    return "\n".join(text for path in sorted(PACKAGE.rglob("*.py")) for text in messages(path.read_text("utf-8")))
+
+
 @cache
 def prose() -> str:
     """Return all docstrings and comments of the package."""
@@ -60,3 +73,10 @@ def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
 def test_words_for_people_are_not_used_of_machines(pattern: str) -> None:
     found = [match[0] for match in re.finditer(rf"[^\n]*(?:{pattern})[^\n]*", prose(), re.IGNORECASE)]
     assert len(found) * 10_000 <= AVOIDED[pattern] * len(re.findall(r"\w+", prose())), found
+
+
+@pytest.mark.parametrize("pattern", AVOIDED)
+def test_nor_in_messages(pattern: str) -> None:
+    text = messages_of_the_package()
+    found = [match[0] for match in re.finditer(rf"[^\n]*(?:{pattern})[^\n]*", text, re.IGNORECASE)]
+    assert len(found) * 10_000 <= AVOIDED[pattern] * len(re.findall(r"\w+", text)), found

@@ -134,7 +134,7 @@ class JobServers:
                 return link
             if not told:
                 told = True
-                _log.error("%s; trying again and again", self._choice.unreachable())
+                _log.error("%s; retrying", self._choice.unreachable())
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -144,7 +144,7 @@ class JobServers:
             try:
                 self._context = self._tls.context()
             except ConfigurationError as error:
-                _log.error("%s; the certificates from before are kept", error)
+                _log.error("%s; the previous certificates stay in use", error)
 
     def troubles(self) -> list[tuple[Address, str | None]]:
         """Each server, and why it could not be reached when it was last tried."""

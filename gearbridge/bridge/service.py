@@ -93,7 +93,7 @@ class Bridge:
         """Claim nothing more; end when the claimed jobs have ended."""
         if not self._retiring:
             self._retiring = True
-            _log.info("stopping when the claimed jobs have ended")
+            _log.info("stopping once the claimed jobs have ended")
             self.relay.drain()
         self.flush()
 
@@ -170,7 +170,7 @@ class Bridge:
             await asyncio.wait([link.closed])  # not the future itself, which would be cancelled with this task
             self._link = None
             self.relay.lost()
-            _log.warning("%s; what it has not settled is submitted again", link.failure)
+            _log.warning("%s; its unsettled jobs will be submitted again", link.failure)
 
     async def _look_after(self) -> None:
         asked = self._loop.time()

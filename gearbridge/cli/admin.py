@@ -35,46 +35,44 @@ class _Line(NamedTuple):
 _LINES = {
     "status": _Line(
         "status",
-        "Show the functions: jobs that are not done, those of them that run, workers.",
+        "Show the functions with their unfinished and running jobs, and workers.",
         columns=("FUNCTION", "JOBS", "RUNNING", "WORKERS"),
     ),
     "priorities": _Line(
         "prioritystatus",
-        "Show the functions: jobs that wait, by priority, and workers.",
+        "Show the functions with their waiting jobs by priority, and workers.",
         columns=("FUNCTION", "HIGH", "NORMAL", "LOW", "WORKERS"),
     ),
     "workers": _Line(
         "workers",
-        "Show the connections, and what each of them works for.",
+        "Show the connections and the functions that each can do.",
         columns=("CONNECTION", "ADDRESS", "ID", "FUNCTIONS"),
     ),
     "nodes": _Line(
         "nodes",
-        "Show the servers that share a job table: seconds until each one's lease is over, the jobs that it has in "
-        "hand, its workers and version; a star marks the one that was asked.",
+        "Show the servers that share a job table: seconds left of each lease, claimed jobs, workers and version; "
+        "a star marks the server that answered.",
         columns=("NODE", "LEASE", "JOBS", "WORKERS", "VERSION", "ASKED"),
     ),
     "jobs": _Line(
         "show jobs",
-        "Show the jobs that are not done: how often a worker was lost, whether the result is still wanted, "
+        "Show unfinished jobs: how often a worker was lost, whether a client still waits, "
         "whether the server keeps it in its store.",
         columns=("HANDLE", "RETRIES", "IGNORED", "STORED"),
     ),
-    "unique-jobs": _Line(
-        "show unique jobs", "Show the unique keys of the jobs that are not done.", columns=("UNIQUE KEY",)
-    ),
+    "unique-jobs": _Line("show unique jobs", "Show the unique keys of unfinished jobs.", columns=("UNIQUE KEY",)),
     "version": _Line("version", "Show the server's version."),
     "getpid": _Line("getpid", "Show the server's process id."),
     "verbose": _Line("verbose", "Show the level of the server's log."),
-    "create": _Line("create function", "Make a function known that has no worker and no job yet.", ("FUNCTION",)),
-    "drop": _Line("drop function", "Forget a function that has no worker and no job.", ("FUNCTION",)),
-    "cancel": _Line("cancel job", "Take a job that waits out of the queue; its clients get WORK_FAIL.", ("HANDLE",)),
+    "create": _Line("create function", "Create a function that has no worker and no job yet.", ("FUNCTION",)),
+    "drop": _Line("drop function", "Remove a function that has no worker and no job.", ("FUNCTION",)),
+    "cancel": _Line("cancel job", "Cancel a waiting job; its clients get WORK_FAIL.", ("HANDLE",)),
     "maxqueue": _Line(
         "maxqueue",
         "Limit the jobs of a function: one LIMIT for all, three for high, normal and low; without one, no limit.",
         ("FUNCTION", "[LIMIT]..."),
     ),
-    "send": _Line("", "Send any other line of the text protocol.", ("WORD...",)),
+    "send": _Line("", "Send another line of the text protocol.", ("WORD...",)),
 }
 
 
@@ -110,7 +108,10 @@ def _subcommand(name: str, line: _Line) -> click.Command:
         for value in arguments.values():
             words += [value] if isinstance(value, str) else value
         if any(not word or not _SPACES.isdisjoint(word) for word in words[bool(line.words) :]):
-            raise click.UsageError("a word of the text protocol is not empty and has no spaces or line ends")
+            raise click.UsageError(
+                "an argument cannot be empty or contain spaces or line breaks, which "
+                "separate words in the text protocol"
+            )
         _run(servers, tls, " ".join(words), line.columns, raw)
 
     made = click.command(name, help=line.help)(run)

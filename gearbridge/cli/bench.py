@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @click.command("bench")
 @click.option("--servers", metavar="HOST:PORT", default="127.0.0.1:4730", help="The server to measure (one).")
-@click.option("--jobs", type=click.IntRange(1), default=100_000, help="How many jobs.")
-@click.option("--size", type=click.IntRange(0), default=64, help="Payload of each, in bytes.")
-@click.option("--connections", type=click.IntRange(1), default=4, help="Connections that submit.")
-@click.option("--in-flight", type=click.IntRange(1), default=100, help="Unanswered submits on each of them.")
-@click.option("--workers", type=click.IntRange(0), default=16, help="Workers that do the jobs; 0: leave them queued.")
-@click.option("--foreground", is_flag=True, help="Foreground jobs, done as they come: measures round trips.")
+@click.option("--jobs", type=click.IntRange(1), default=100_000, help="Number of jobs.")
+@click.option("--size", type=click.IntRange(0), default=64, help="Payload size in bytes.")
+@click.option("--connections", type=click.IntRange(1), default=4, help="Number of submitting connections.")
+@click.option("--in-flight", type=click.IntRange(1), default=100, help="Submits in flight on each connection.")
+@click.option("--workers", type=click.IntRange(0), default=16, help="Number of workers; 0 leaves the jobs queued.")
+@click.option("--foreground", is_flag=True, help="Submit foreground jobs, which measures round trips.")
 @click.option(
     "--function", metavar="NAME", default="gearbridge_bench", help="The function; it must have no other jobs."
 )

@@ -49,14 +49,15 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     metavar="PATTERN,...",
     default="*",
     callback=_read_patterns,
-    help="Which functions, as patterns like 'mail_*'; jobs of others stay in the table.",
+    help="Patterns of the functions to bridge, such as 'mail_*'; other jobs stay in the table.",
 )
 @click.option("--follow", is_flag=True, help="Follow every job to its end: its row stays until it is done.")
 @click.option(
     "--window",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Claimed jobs of one function at a time. [default: {HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
+    help="Most claimed jobs of one function at a time. [default: "
+    f"{HAND_OVER_WINDOW}, or {FOLLOW_WINDOW} with --follow]",
 )
 @keep_options
 @click.option(
@@ -64,7 +65,7 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
     type=click.IntRange(1024, 2**32 - 1),
     metavar="BYTES",
     default=MAX_PACKET,
-    help="Largest packet that the job server takes; a job that needs a larger one has failed.",
+    help="Largest packet that the job server accepts; a job that needs a larger one fails.",
 )
 @pid_file_option
 @click.option("--log-file", "-l", metavar="FILE", default="stderr", help="Where to log: a path, 'stderr' or 'none'.")
@@ -74,14 +75,14 @@ def _read_patterns(ctx: click.Context, param: click.Parameter, value: str) -> tu
 def command(
     pid_file: Path | None, log_file: str, verbose: str, log_format: str, window: int | None, **options: Any
 ) -> None:
-    """Take what gman_enqueue put into a database to a job server that does not use it as its store, gearmand too.
+    """Submit what gman_enqueue put into a database to a job server with another store; gearmand works too.
 
-    A job is handed over: its row is deleted when the job server has acknowledged it. A job whose result was asked for,
-    that is to be tried several times, or that has a unique key is followed: its row stays, and gets its progress, its
-    result or its error. Workers find the job's handle in the database as its unique key, for gman_complete.
+    A job is handed over: its row is deleted once the job server has acknowledged it. A job that keeps its result, has
+    several attempts or a unique key is followed: its row stays and receives progress, result or error. Workers get
+    the job's handle in the database as its unique key, for gman_complete.
 
-    The job server, the database and the bridge may be restarted or killed at any time. Several bridges may run for one
-    database: one works, and another goes on within a second or two when it ends.
+    Job server, database and bridge may be restarted or killed at any time. Several bridges may run for one database:
+    one works, and another takes over within two seconds when it ends.
 
     SIGTERM or Ctrl-C: settle what is acknowledged, then leave; the rest stays in the table. SIGUSR1: end when the
     claimed jobs have ended. SIGHUP: open the log file anew, and read the certificates.
@@ -96,10 +97,10 @@ def command(
     \b
     Exit status:
       0  stopped by a signal
-      1  the database cannot be used so
+      1  the database cannot be used
       2  wrong usage
     """
-    # Who reads JSON wants to read nothing else there.
+    # A reader of JSON wants no other line there.
     say = _log.info if log_format == "json" else announce
     http = http_config(options)
     try:

@@ -47,7 +47,7 @@ command.add_command(import_command)
     help="With or without gearbridge_direct, the functions in PL/Python (gman_do and so on), which need a superuser.",
 )
 def install(database: str, direct: bool) -> None:
-    """Put the extensions' files into place and create the extensions, or update them.
+    """Install the extensions' files and create or update the extensions.
 
     The files go into the server's directory of extensions, which must be on this machine for that, and writable (as
     root, where PostgreSQL came with the system). Where it is not, the steps by hand are printed.
@@ -78,7 +78,7 @@ def upgrade(database: str) -> None:
 @command.command()
 @_database
 def check(database: str) -> None:
-    """Check each part of an installation; the exit status is 1 where one is missing.
+    """Check each part of an installation; the exit status is 1 if one is missing.
 
     \b
     Example:

@@ -37,7 +37,7 @@ _store = click.option(
     required=True,
     envvar="GEARBRIDGE_STORE",
     show_envvar=True,
-    help=f"The store, as the server is given it: {' or '.join(FORMS[1:])}.",
+    help=f"Store URL, as for --store of the server: {' or '.join(FORMS[1:])}.",
 )
 
 
@@ -62,15 +62,17 @@ def export_command(store: str, file: str) -> None:
 
 @click.command("import")
 @_store
-@click.option("--from", "queue", metavar="URL", help=f"A queue of gearmand's instead of FILE: {' or '.join(QUEUES)}.")
+@click.option(
+    "--from", "queue", metavar="URL", help=f"Read a queue of gearmand's instead of FILE: {' or '.join(QUEUES)}."
+)
 @click.option(
     "--function",
     "functions",
     metavar="NAME",
     multiple=True,
     callback=as_name,
-    help="A function whose name, or whose unique keys, have a dash: keys of memcached and Redis do not tell. "
-    "May be given several times.",
+    help="Function whose name or unique keys contain a dash, which keys in memcached and Redis do not show. "
+    "Repeatable.",
 )
 @click.argument("file", metavar="[FILE]", required=False)
 def import_command(store: str, queue: str | None, functions: tuple[bytes, ...], file: str | None) -> None:

@@ -25,9 +25,9 @@ from gearbridge.errors import ConfigurationError
 )
 @click.option("--postgres", is_flag=True, help="With a temporary PostgreSQL and the extension, not with SQLite.")
 def command(image: Path | None, output: Path, postgres: bool) -> None:
-    """See a job's whole way: made by a trigger, kept by the job server, done by a worker, followed by SQL.
+    """Show a job's whole life: enqueued by a trigger, stored by the job server, done by a worker, read by SQL.
 
-    It prints each step as you would type it, with what comes of it, and stops everything it started. It needs Pillow
+    It prints each step as you would type it, with its output, and stops everything it started. It needs Pillow
     (pip install 'gearbridge[demo]'), and for --postgres Debian's package postgresql-plpython3-15 or a later one.
 
     \b

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="URL",
     envvar="GEARBRIDGE_DATABASE",
     show_envvar=True,
-    help="A store to look at as well, as for --store of the server: "
+    help="A store to check as well, as for --store of the server: "
     "PostgreSQL, MySQL, MariaDB, SQLite, Redis or memcached.",
 )
 @click.option(
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 def command(
     servers: tuple[str, ...], database: str | None, functions: tuple[str, ...], as_json: bool, tls: Tls | None
 ) -> None:
-    """Check each thing that must work: a line with OK, or with NO, the reason and the remedy. Nothing is changed.
+    """Check everything that must work: a line each with OK, or with NO, the reason and the remedy. It changes nothing.
 
     \b
     Exit status:
-      0  all is well
-      1  something is not
+      0  all checks passed
+      1  a check failed
       2  wrong usage
 
     \b

@@ -32,16 +32,24 @@ def http_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--http-token",
                 metavar="TOKEN",
-                help="What --http asks for: a bearer token, or a browser's password. Others may see it on the command "
-                "line; better in the variable of this option, or in a file.",
+                help="Token that --http demands, as a bearer token or as a browser's password. Other users can read "
+                "command lines: prefer this option's environment variable, or --http-token-file.",
             ),
             click.option("--http-token-file", type=file, metavar="FILE", help="A file that holds the token."),
             click.option(
                 "--http-certificate", type=file, metavar="FILE", help="Serve --http over TLS, with this (PEM)."
             ),
-            click.option("--http-key", type=file, metavar="FILE", help="Its key, where that is a file of its own."),
             click.option(
-                "--http-client-ca", type=file, metavar="FILE", help="Demand client certificates signed by one of these."
+                "--http-key",
+                type=file,
+                metavar="FILE",
+                help="Private key of that certificate (PEM), if it is in a separate file.",
+            ),
+            click.option(
+                "--http-client-ca",
+                type=file,
+                metavar="FILE",
+                help="Demand client certificates signed by one of these CAs (PEM).",
             ),
         )
     ):
@@ -59,7 +67,7 @@ def http_config(options: dict[str, Any]) -> HttpConfig | None:
 
     if token_file is not None:
         if token is not None:
-            raise ConfigurationError("--http-token and --http-token-file both say the token; give one of them")
+            raise ConfigurationError("give --http-token or --http-token-file, not both")
         try:
             token = Path(token_file).read_text(encoding="utf-8").strip()
         except OSError as error:

@@ -18,12 +18,12 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--verbose",
         type=click.Choice(list(LEVELS), case_sensitive=False),
         default="INFO",
-        help="What is logged: this and what is graver.",
+        help="Least severe level that is logged.",
     )
     log_format = click.option(
         "--log-format",
         type=click.Choice(FORMATS),
         default="human",
-        help="How the log looks: lines for people, or JSON objects, one a line.",
+        help="Format of the log: plain lines, or one JSON object per line.",
     )
     return verbose(log_format(command))

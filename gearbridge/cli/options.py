@@ -49,7 +49,7 @@ def servers_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         show_envvar=True,
         callback=_read_servers,
-        help="The job servers. The port is 4730 where none is given.",
+        help="Job servers; the default port is 4730.",
     )(command)
 
 
@@ -82,12 +82,12 @@ def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--ssl-check-name/--ssl-no-check-name",
         default=True,
         envvar="GEARBRIDGE_SSL_CHECK_NAME",
-        help="Whether the server's certificate must be for the name or address in --servers.",
+        help="Check that the server's certificate is for the name or address in --servers.",
     )(run)
     for name, variable, text in reversed(_TLS_FILES):
         variables = [f"GEARBRIDGE_SSL_{name.upper().replace('-', '_')}", variable]
         decorated = click.option(f"--ssl-{name}", metavar="FILE", envvar=variables, help=text)(decorated)
-    return click.option("--ssl", "-S", is_flag=True, envvar="GEARBRIDGE_SSL", help="Speak TLS.")(decorated)
+    return click.option("--ssl", "-S", is_flag=True, envvar="GEARBRIDGE_SSL", help="Connect over TLS.")(decorated)
 
 
 def _refuse_without_ssl(ctx: click.Context) -> None:
@@ -95,7 +95,7 @@ def _refuse_without_ssl(ctx: click.Context) -> None:
         name = str(parameter.name)
         given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if name.startswith("ssl_") and given:
-            raise click.UsageError(f"{parameter.opts[0]} has no meaning without --ssl")
+            raise click.UsageError(f"{parameter.opts[0]} needs --ssl")
 
 
 def database_option(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -37,8 +37,8 @@ def file_mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="MODE",
         expose_value=False,
         callback=_use_mode,
-        help="The mode of new SQLite files, logs and pid files in octal digits, such as 0640 for a group that may read "
-        "them; a file that is there keeps its own. [default: 0600]",
+        help="Mode of new SQLite, log and pid files in octal digits, such as 0640 to let a group read them; existing "
+        "files keep theirs. [default: 0600]",
     )(command)
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _HEAD = """\
 # The command line
 
-This page is made from the commands themselves by `python -m gearbridge.cli.reference`; `gearbridge COMMAND --help` says
-the same. Every option is also an environment variable, named beside it; what is given on the command line wins. A
+This page is made from the commands themselves by `python -m gearbridge.cli.reference`; `gearbridge COMMAND --help`
+shows the same. Every option is also an environment variable, named beside it; what is given on the command line wins. A
 switch is on with `1` or `true`. Where an option may be given several times, the variable holds all values, separated by
 spaces.
 

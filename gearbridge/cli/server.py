@@ -68,34 +68,35 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-L",
     metavar="HOST",
     default=_DEFAULTS.listen,
-    help="Name or address to listen on; '' is all interfaces. There are no passwords: see --ssl-client-certificate.",
+    help="Name or address to listen on; '' means all interfaces. Gearman has no "
+    "passwords: see --ssl-client-certificate.",
 )
 @click.option(
     "--port",
     "-p",
     type=click.IntRange(0, 65535),
     default=_DEFAULTS.port,
-    help="TCP port; 0 takes a free one and says which.",
+    help="TCP port; 0 picks a free port and prints it.",
 )
 @click.option(
     "--store",
     metavar="URL",
     default=_DEFAULTS.store,
-    help=f"Where background jobs are kept: {' or '.join(FORMS)}.",
+    help=f"Store for background jobs: {' or '.join(FORMS)}.",
 )
 @click.option(
     "--store-patience",
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.store_patience,
-    help="How long a background submit waits for its commit, whatever the store does, before it is refused; "
-    "and a question about a job that only the job table can answer.",
+    help="Longest time that a background submit waits for its commit before it is refused, whatever the store does; "
+    "also for a status request that only the job table can answer.",
 )
 @click.option(
     "--require-synchronous",
     is_flag=True,
-    help="Acknowledge background jobs only while PostgreSQL waits for a synchronous standby at each commit. While it "
-    "waits for none, behind a promotion say, they wait for --store-patience and are then refused.",
+    help="Acknowledge background jobs only while PostgreSQL waits for a synchronous standby at each commit. While "
+    "there is none, for example after a promotion, they wait for --store-patience and are then refused.",
 )
 @keep_options
 @click.option(
@@ -103,31 +104,32 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(0),
     metavar="JOBS",
     default=_DEFAULTS.unsettled,
-    help="How many jobs that workers finished may be unwritten, those that run included, and for 0.2 seconds at most, "
-    "before workers wait for the store: a crash repeats no more, or one for each worker if there are more workers. "
-    "0: each worker gets its next job when its last one's end is durable.",
+    help="Most finished jobs, running ones included, whose end is not durable "
+    "yet, for at most 0.2 seconds; beyond that "
+    "workers wait for the store. A crash repeats at most so many jobs, or one per worker if there are more workers. "
+    "With 0 a worker gets its next job when the end of its last one is durable.",
 )
 @click.option(
     "--window",
     type=click.IntRange(0),
     metavar="JOBS",
     default=_DEFAULTS.window,
-    help="How many background jobs of each priority are kept in memory where the store is a job table (SQLite, "
-    "PostgreSQL, MySQL); more wait in the table until workers come to them. 0 is no limit.",
+    help="Most background jobs of each priority in memory when the store is a job table (SQLite, PostgreSQL, MySQL); "
+    "more wait in the table until workers ask for them. 0 means no limit.",
 )
 @click.option(
     "--window-bytes",
     type=click.IntRange(0),
     metavar="BYTES",
     default=_DEFAULTS.window_bytes,
-    help="The same for the size of their payloads; at most a quarter of --memory.",
+    help="The same limit for the total size of their payloads; at most a quarter of --memory.",
 )
 @click.option(
     "--node",
     metavar="NAME",
     default=_DEFAULTS.node,
-    help="This server's name in handles. [default: host name] Where it is given and the store is a PostgreSQL, a "
-    "MySQL 8 or a MariaDB 10.6, servers of other names may have the same store: a job is done by a worker of any.",
+    help="This server's name in handles. [default: host name] If given, servers with other names may share a store in "
+    "PostgreSQL, MySQL 8 or MariaDB 10.6: workers of any of them do its jobs.",
 )
 @click.option(
     "--lease",
@@ -142,28 +144,30 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-j",
     type=click.IntRange(-1, 255),
     default=_DEFAULTS.job_retries,
-    help="After how many lost workers a job fails; -1 is never.",
+    help="Number of lost workers after which a job fails; -1 means never.",
 )
 @click.option(
     "--worker-wakeup",
     "-w",
     type=click.IntRange(0),
     default=_DEFAULTS.worker_wakeup,
-    help="How many sleeping workers a new job wakes; 0 is all.",
+    help="Number of sleeping workers that a new job wakes; 0 means all.",
 )
-@click.option("--exceptions", is_flag=True, help="Send WORK_EXCEPTION to every client, asked for or not.")
+@click.option(
+    "--exceptions", is_flag=True, help="Send WORK_EXCEPTION to every client, also to those that did not ask for it."
+)
 @click.option(
     "--allow-shutdown",
     is_flag=True,
-    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server, for whoever can connect and "
-    "is in --admin-from.",
+    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server; any client within "
+    "--admin-from may send it.",
 )
 @click.option(
     "--admin-from",
     metavar="NETWORK,...",
     default=_DEFAULTS.admin_from,
-    help="Take admin commands that change something (cancel, create, drop, maxqueue, shutdown) from these addresses "
-    "and networks alone, such as 127.0.0.1,10.0.0.0/8; 'none' is from nowhere. [default: from everywhere]",
+    help="Accept admin commands that change something (cancel, create, drop, maxqueue, shutdown) only from these "
+    "addresses and networks, such as 127.0.0.1,10.0.0.0/8; 'none' means from nowhere. [default: from everywhere]",
 )
 @click.option(
     "--memory",
@@ -171,55 +175,58 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="BYTES",
     default=_DEFAULTS.memory,
     envvar="GEARBRIDGE_MEMORY",
-    help="How much memory the server may take, such as 512M; 0 is three quarters of what the machine or container has. "
-    "Half of it, at most 384M, is for what connections have begun to send and have not read. Over it the largest "
-    "connection is dropped, background jobs that would stay in memory are refused, and none are claimed.",
+    help="Memory budget of the process, such as 512M; 0 means three quarters of "
+    "the machine's or container's memory. Half "
+    "of it, at most 384M, is for incomplete packets and unread replies. Beyond it the largest connection is dropped, "
+    "background jobs that would stay in memory are refused, and none are claimed.",
 )
 @click.option(
     "--max-packet",
     type=click.IntRange(1024, 2**32 - 1),
     metavar="BYTES",
     default=_DEFAULTS.max_packet,
-    help="Largest packet taken. A larger submit is refused, and a larger result makes its job fail.",
+    help="Largest packet accepted. A larger submit is refused, and a larger result makes its job fail.",
 )
 @click.option(
     "--max-outbox",
     type=click.IntRange(0),
     metavar="BYTES",
     default=_DEFAULTS.max_outbox,
-    help="How much may wait for a connection before it is read from no more; 0 is twice --max-packet. Workers that "
-    "stream to it are held back sooner, at 1 MiB.",
+    help="Size of unread replies beyond which nothing more is read from a "
+    "connection; 0 means twice --max-packet. Workers "
+    "that stream to it are held back sooner, at 1 MiB.",
 )
 @click.option(
     "--max-connections",
     type=click.IntRange(0),
     metavar="NUMBER",
     default=_DEFAULTS.max_connections,
-    help="How many connections may be open; more are refused. 0 is what --file-descriptors leaves room for.",
+    help="Most open connections; more are refused. 0 means as many as --file-descriptors allows.",
 )
 @click.option(
     "--packet-timeout",
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.packet_timeout,
-    help="How long a packet that has begun may stand still before its connection is closed; for a quarter of it a "
-    "connection may read nothing while much waits for it. 0 is never.",
+    help="Time without progress in the middle of a packet after which a connection is closed; after a quarter of it a "
+    "connection is closed that reads nothing of many waiting replies. 0 means never.",
 )
 @click.option(
     "--idle-timeout",
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.idle_timeout,
-    help="After how long a connection is closed that says nothing; 0 is never. Sleeping workers, workers with a job "
-    "and clients that wait for one stay.",
+    help="Time without a packet after which a connection is closed; 0 means "
+    "never. Sleeping workers, workers with a job "
+    "and clients that wait for one stay connected.",
 )
 @click.option(
     "--stop-patience",
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.stop_patience,
-    help="How long a graceful stop (SIGUSR1) lets clients go on submitting. Then submits are refused, no more jobs are "
-    "started, and it ends with the last job that runs.",
+    help="Time that clients may go on submitting during a graceful stop (SIGUSR1). Then submits are refused, no job is "
+    "started, and the server ends with the last running job.",
 )
 @log_options
 @file_mode_option
@@ -229,21 +236,21 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--ssl-client-certificate",
     type=click.Choice(list(CLIENT_CERTIFICATES)),
     default=_DEFAULTS.ssl_client_certificate,
-    help="Whether clients and workers show a certificate that --ssl-ca-file signed.",
+    help="Whether clients and workers must have a certificate signed by --ssl-ca-file.",
 )
 @click.option(
     "--ssl-handshake-timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
     default=_DEFAULTS.ssl_handshake_timeout,
-    help="How long a connection may take for its TLS handshake.",
+    help="Longest time for the TLS handshake of a connection.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any) -> None:
     """Run the job server until SIGTERM or Ctrl-C; SIGUSR1 lets the running jobs end first.
 
-    Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are taken as well,
-    those of its queues included (-q libsqlite3 --libsqlite3-db FILE); SIGHUP opens the log file anew, and reads the
+    Gearman clients and workers of any language connect to it as to gearmand. gearmand's options are accepted as well,
+    those of its queues included (-q libsqlite3 --libsqlite3-db FILE). SIGHUP reopens the log file and reloads the
     certificates.
 
     \b
@@ -253,13 +260,13 @@ def command(ctx: click.Context, /, verbose: str, log_format: str, **options: Any
       gearbridge server --ssl --ssl-certificate server.pem --ssl-key server.key
       gearbridge server --http 127.0.0.1:8080            with a dashboard in the browser
     """
-    # Who reads JSON wants to read nothing else there.
+    # A reader of JSON wants no other line there.
     say = _log.info if log_format == "json" else announce
     http = http_config(options)
     values, notes = _gearmand_values(ctx, options)
     check(values)
     if "queue-type" in values and _is_given(ctx, "store"):
-        raise ConfigurationError("--store and --queue-type both say where jobs are kept; give one of them")
+        raise ConfigurationError("give --store or --queue-type, not both")
     told = plan(values, ServerConfig(**options), ProcessOptions(level=verbose.upper(), log_format=log_format))
     if values.get("check-args"):
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.argument("handle", callback=as_name)
-@click.option("--unique", "-u", is_flag=True, help="HANDLE is a unique key.")
+@click.option("--unique", "-u", is_flag=True, help="Take HANDLE as a unique key.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.option("--follow", "-f", is_flag=True, help="Print every change until the job is gone.")
 @click.option(
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     default=0.2,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two looks with --follow.",
+    help="Time between two requests with --follow.",
 )
 @servers_option
 @tls_options
@@ -43,7 +43,7 @@ def command(
     servers: tuple[str, ...],
     tls: Tls | None,
 ) -> None:
-    """Ask the servers for the status of the job with HANDLE.
+    """Show the status of the job with HANDLE.
 
     Gearman forgets a job when it is done, so a job that is unknown is finished, or never was.
 

@@ -38,7 +38,7 @@ def _read_time(ctx: click.Context, param: click.Parameter, value: str | None) ->
         return datetime.fromisoformat(value).timestamp()  # local time, where it names no zone
     except (ValueError, OverflowError) as error:
         forms = "+SECONDS, seconds since 1970, or YYYY-MM-DDTHH:MM[:SS][+HH:MM]"
-        raise click.BadParameter(f"{value!r} is no time; write {forms}", ctx, param) from error
+        raise click.BadParameter(f"{value!r} is not a time; write {forms}", ctx, param) from error
 
 
 def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -62,7 +62,7 @@ def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | N
     multiple=True,
     callback=as_name,
     metavar="FUNCTION",
-    help="Submit to this function, and to each other one so given. Then all arguments are payloads.",
+    help="Submit to this function; repeatable. All arguments are then payloads.",
 )
 @click.option("--background", "-b", is_flag=True, help="Do not wait for the job; print its handle.")
 @click.option(
@@ -71,7 +71,7 @@ def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | N
     "unique_key",
     metavar="KEY",
     callback=as_bytes,
-    help="Unique key: while a job of this function with this key is not done, there will be no second one.",
+    help="Unique key: there is no second job of this function and key while one is unfinished.",
 )
 @click.option(
     "--priority",
@@ -93,20 +93,22 @@ def _read_traceparent(ctx: click.Context, param: click.Parameter, value: str | N
     "--traceparent",
     metavar="TRACEPARENT",
     callback=_read_traceparent,
-    help="The trace that the jobs belong to (W3C Trace Context); the worker gets it, where the server is gearbridge's. "
+    help="Trace of the jobs (W3C Trace Context), which workers get from a gearbridge server. "
     "[default: TRACEPARENT in the environment]",
 )
-@click.option("--whole-lines", "-n", "lines", flag_value="whole", help="A job for each line of standard input.")
-@click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
-@click.option("--prefix", "-P", is_flag=True, help="Print each result behind its function and a colon.")
 @click.option(
-    "--verbose", "-v", is_flag=True, help="Tell each awaited job's handle on standard error, as soon as it has one."
+    "--whole-lines", "-n", "lines", flag_value="whole", help="Submit one job for each line of standard input."
+)
+@click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
+@click.option("--prefix", "-P", is_flag=True, help="Print each result after its function and a colon.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Print each awaited job's handle to standard error as soon as it is known."
 )
 @click.option(
     "--daemon",
     "-d",
     is_flag=True,
-    help="Go to the background when the payloads are read. What is printed is lost then; see --pid-file.",
+    help="Go to the background once the payloads are read. Output is lost then; see --pid-file.",
 )
 @pid_file_option
 @servers_option
@@ -129,7 +131,7 @@ def command(
     tls: Tls | None,
     timeout: float | None,
 ) -> None:
-    """Submit a job of FUNCTION with PAYLOAD, wait for it, and print its result as it is.
+    """Submit a job of FUNCTION with PAYLOAD, wait for it, and print its result unchanged.
 
     A PAYLOAD of - is read from standard input; none is an empty one; each of several is a job of its own. What the
     worker sends ahead is printed as it comes; its warnings and, on a terminal, its progress go to standard error.
@@ -143,10 +145,10 @@ def command(
     """
     names, payloads = _read_words(functions, words)
     if lines and payloads:
-        raise click.UsageError("the payloads are either arguments or the lines of standard input")
+        raise click.UsageError("give payloads either as arguments or as lines of standard input")
     urgency = Priority[priority.upper()]
     if run_at is not None and urgency is not Priority.NORMAL:
-        raise click.UsageError("a job with --at has normal priority; the protocol knows no other")
+        raise click.UsageError("a job with --at has normal priority: Gearman's protocol has no other")
     contents: Iterable[bytes] = _payloads(payloads, lines)
     if daemon:
         contents = list(contents)  # in the background there is no standard input

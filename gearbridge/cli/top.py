@@ -27,14 +27,14 @@ _PATIENCE = 2.0
 @click.command("top")
 @servers_option
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), default=2.0, metavar="SECONDS", help="Time between two looks."
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, metavar="SECONDS", help="Time between two updates."
 )
-@click.option("--sort", type=click.Choice(list(SORTS)), default="waiting", help="What comes first.")
-@click.option("--once", is_flag=True, help="Print the figures once, as a table; so it does where there is no terminal.")
+@click.option("--sort", type=click.Choice(list(SORTS)), default="waiting", help="Column to sort by.")
+@click.option("--once", is_flag=True, help="Print the figures once, as a table; the default without a terminal.")
 def command(servers: tuple[str, ...], interval: float, sort: str, once: bool) -> None:
-    """Watch job servers, gearmand too: per function what waits, by priority, what runs, who works, and how it changes.
+    """Watch job servers, gearmand too: waiting jobs by priority, running jobs, workers and their changes, per function.
 
-    Several servers are added up. Functions with jobs and without a worker are red. Keys: q ends it, s sorts by the next
+    Several servers are added up. Functions with jobs and without a worker are red. Keys: q quits, s sorts by the next
     column, arrows and page keys scroll.
 
     \b

@@ -19,12 +19,12 @@ from gearbridge.triggers.spec import EACH, ROWS
 from .output import print_table, say
 
 _database = database_option(f"The database: {FORMS}.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Print the statements and run none.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the statements instead of running them.")
 
 
 @click.group("trigger")
 def command() -> None:
-    """Let rows of a table become jobs: make, list and drop triggers, in PostgreSQL, MySQL, MariaDB and SQLite."""
+    """Enqueue rows of a table: create, list and drop triggers in PostgreSQL, MySQL, MariaDB and SQLite."""
 
 
 def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -33,24 +33,28 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 
 @command.command("create")
 @_database
-@click.option("--table", required=True, metavar="NAME", help="The table, as it is named: without quotes.")
+@click.option("--table", required=True, metavar="NAME", help="Table name, without quotes.")
 @click.option(
     "--on",
     required=True,
     metavar="EVENT,...",
-    help="insert, update and delete; update:COLUMN,COLUMN for an update of these columns.",
+    help="Any of insert, update and delete; update:COLUMN,COLUMN for an update of these columns.",
 )
-@click.option("--function", required=True, metavar="NAME", help="The Gearman function whose workers do the jobs.")
-@click.option("--payload", metavar="EXPR", help="The payload, as an SQL expression. Without it: the row as JSON.")
+@click.option("--function", required=True, metavar="NAME", help="Gearman function of the jobs.")
+@click.option("--payload", metavar="EXPR", help="Payload as an SQL expression; without it the row as JSON.")
 @click.option("--columns", metavar="NAME,...", callback=_columns, help="Only these columns of the row.")
-@click.option("--row", type=click.Choice(ROWS), default="new", help="Which row, or both: {old: ..., new: ...}.")
+@click.option("--row", type=click.Choice(ROWS), default="new", help="Row in the payload; both is {old: ..., new: ...}.")
 @click.option("--when", metavar="EXPR", help="Only rows for which this SQL condition is true.")
-@click.option("--unique-key", metavar="EXPR", help="A job whose unique key has an unfinished job is left out.")
+@click.option(
+    "--unique-key",
+    metavar="EXPR",
+    help="Unique key as an SQL expression; no job is enqueued while one with this key is unfinished.",
+)
 @click.option("--priority", type=click.Choice(PRIORITIES), default="normal", help="The jobs' priority.")
-@click.option("--delay", metavar="EXPR", help="Seconds before which no worker gets the job.")
+@click.option("--delay", metavar="EXPR", help="Delay in seconds before a worker may get the job.")
 @click.option("--run-at", metavar="EXPR", help="Time before which no worker gets the job.")
-@click.option("--max-attempts", type=click.IntRange(min=0), help="How often a job is tried; once if not said.")
-@click.option("--keep-result", is_flag=True, help="Keep the row of a job that is done, with its result.")
+@click.option("--max-attempts", type=click.IntRange(min=0), help="Number of attempts; 1 by default.")
+@click.option("--keep-result", is_flag=True, help="Keep a finished job's row, with its result.")
 @click.option(
     "--each",
     type=click.Choice(EACH),
@@ -60,13 +64,15 @@ def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 @click.option("--name", metavar="NAME", default="", show_default="TABLE_FUNCTION", help="The trigger's name.")
 @click.option("--schema", metavar="NAME", show_default="by search_path", help="PostgreSQL: the table's schema.")
 @click.option(
-    "--definer", is_flag=True, help="PostgreSQL: with your rights, where it would be those of who changes the table."
+    "--definer",
+    is_flag=True,
+    help="PostgreSQL: enqueue with your rights instead of those of the role that changes the table.",
 )
-@click.option("--replace", is_flag=True, help="Drop ours of the same name first.")
+@click.option("--replace", is_flag=True, help="Drop a gearbridge trigger of the same name first.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a migration file, and run nothing. FILE.up.sql gets a FILE.down.sql beside it.",
+    help="Write a migration file and run nothing; FILE.up.sql gets a FILE.down.sql beside it.",
 )
 @_dry_run
 def create(database: str, replace: bool, output: Path | None, dry_run: bool, **wished: Any) -> None:
@@ -105,7 +111,7 @@ def _write(path: Path, text: str) -> None:
 
 @command.command("list")
 @_database
-@click.option("--table", metavar="NAME", help="Only those on this table.")
+@click.option("--table", metavar="NAME", help="Only triggers on this table.")
 def list_(database: str, table: str | None) -> None:
     """Show our triggers: name, table, events, function, and whether the trigger is enabled.
 
@@ -131,7 +137,7 @@ def list_(database: str, table: str | None) -> None:
 @command.command("drop")
 @_database
 @click.option("--name", metavar="NAME", help="The trigger of this name.")
-@click.option("--table", metavar="NAME", help="All of ours on this table, or with --name the one there.")
+@click.option("--table", metavar="NAME", help="All gearbridge triggers on this table, or the one named by --name.")
 @_dry_run
 def drop_command(database: str, name: str | None, table: str | None, dry_run: bool) -> None:
     """Drop triggers of ours, with the functions that were made for them, and print the statements.
@@ -141,13 +147,13 @@ def drop_command(database: str, name: str | None, table: str | None, dry_run: bo
       gearbridge trigger drop --database postgresql:///shop --name images_resize
     """
     if name is None and table is None:
-        raise click.UsageError("say which: --name, --table, or both")
+        raise click.UsageError("give --name, --table or both")
     with opened(database) as connection:
         found = installed(connection, name=name, table=table)
         tables = {(one.schema, one.table) for one in found}
         if not found:
-            raise ConfigurationError("there is no such trigger of ours; see `gearbridge trigger list`")
+            raise ConfigurationError("there is no such gearbridge trigger; see `gearbridge trigger list`")
         if table is None and len(tables) > 1:
-            raise ConfigurationError(f"several tables have a trigger {name}; say which with --table")
+            raise ConfigurationError(f"several tables have a trigger {name}; name one with --table")
         statements = (plan_drop if dry_run else drop)(connection, found)
     say(as_text(statements), nl=False)

@@ -49,12 +49,20 @@ class _WorkCommand(click.Command):
 @click.command("work", cls=_WorkCommand)
 @click.argument("functions", callback=as_name, nargs=-1, metavar="FUNCTION...")
 @click.option(
-    "--function", "-f", "more", multiple=True, callback=as_name, metavar="FUNCTION", help="One more FUNCTION."
+    "--function",
+    "-f",
+    "more",
+    multiple=True,
+    callback=as_name,
+    metavar="FUNCTION",
+    help="Another function; repeatable.",
 )
-@click.option("--count", "-c", type=click.IntRange(1), metavar="N", help="Leave after N jobs. [default: never]")
-@click.option("--whole-lines", "-n", "lines", flag_value="whole", help="Send each line of output ahead as it comes.")
+@click.option("--count", "-c", type=click.IntRange(1), metavar="N", help="End after N jobs. [default: never]")
+@click.option(
+    "--whole-lines", "-n", "lines", flag_value="whole", help="Send each line of output to the client as it comes."
+)
 @click.option("--lines", "-N", "lines", flag_value="bare", help="The same, without the line's end.")
-@click.option("--verbose", "-v", is_flag=True, help="Tell of each job on standard error.")
+@click.option("--verbose", "-v", is_flag=True, help="Print a line for each job to standard error.")
 @click.option("--daemon", "-d", is_flag=True, help="Go to the background.")
 @pid_file_option
 @servers_option
@@ -76,7 +84,7 @@ def command(
     timeout: float | None,
     client_id: str | None,
 ) -> None:
-    """Do the jobs of each FUNCTION by running COMMAND.
+    """Run COMMAND for each job of each FUNCTION.
 
     COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION, GEARBRIDGE_UNIQUE_KEY
     and TRACEPARENT (empty where the job has no trace) in its environment. Its standard output is the result; an exit

@@ -92,7 +92,7 @@ class AsyncWorker:
         """
         self._duties.demand()
         if self._loop is not None:
-            raise RuntimeError("this AsyncWorker is at work already")
+            raise RuntimeError("this AsyncWorker is already running")
         self._loop = asyncio.get_running_loop()
         quota = _Quota(max_jobs)
         hands = self.concurrency if max_jobs is None else min(self.concurrency, max_jobs)

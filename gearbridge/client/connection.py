@@ -60,7 +60,7 @@ def parse_servers(servers: str | Sequence[str]) -> tuple[Address, ...]:
     items = [item.strip() for text in texts for item in text.split(",")]
     addresses = tuple(dict.fromkeys(_parse_address(item) for item in items if item))
     if not addresses:
-        raise ConfigurationError("no job server given; write HOST:PORT, or HOST:PORT,HOST:PORT for several")
+        raise ConfigurationError("no job server given: write HOST:PORT, or HOST:PORT,HOST:PORT for several")
     return addresses
 
 

@@ -81,7 +81,9 @@ class ConnectionPool:
         link = self._current
         if link is not None:
             if link.talking:
-                raise RuntimeError("this Client is in the middle of another call; a callback or thread needs its own")
+                raise RuntimeError(
+                    "this Client is busy with another call; a callback or thread needs a Client of its own"
+                )
             if link.usable():
                 return link
             self.drop(link)

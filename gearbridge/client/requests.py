@@ -85,7 +85,7 @@ def admin_answer(lines: Sequence[bytes]) -> list[str]:
 
 def _epoch(run_at: float, priority: int) -> bytes:
     if priority != Priority.NORMAL:
-        raise ValueError("a job with a time to run has normal priority; the protocol knows no other")
+        raise ValueError("a job with run_at has normal priority: Gearman's protocol has no other")
     if not 0 <= run_at < 2**63:
         raise ValueError(f"run_at is in seconds since 1970, not {run_at!r}")
     return b"%d" % math.ceil(run_at)  # never before the time

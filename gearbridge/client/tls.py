@@ -46,7 +46,7 @@ class Tls(NamedTuple):
         if self.certificate:
             show(made, self.certificate, self.key)
         elif self.key:
-            raise ConfigurationError("a TLS key without a certificate is of no use; give both")
+            raise ConfigurationError("a TLS key needs its certificate; give both")
         return made
 
 

@@ -99,7 +99,7 @@ def failure(job: Job, error: BaseException) -> Ending:
 
 def untold(job: Job, error: Exception) -> None:
     """Log that a job was done for a server that is no longer connected."""
-    log.warning("job %s is done, but its end could not be told: %s", job.handle, error)
+    log.warning("job %s is done, but its end could not be sent: %s", job.handle, error)
 
 
 class Absences:
@@ -112,10 +112,10 @@ class Absences:
         """A server cannot be used."""
         if address not in self._told:
             self._told.add(address)
-            log.warning("job server %s is away, trying again until it is back: %s", address, reason)
+            log.warning("job server %s is unavailable, retrying: %s", address, reason)
 
     def spoke(self, address: Address) -> None:
         """Record that a server has answered."""
         if address in self._told:
             self._told.discard(address)
-            log.warning("job server %s is back", address)
+            log.warning("job server %s is available again", address)

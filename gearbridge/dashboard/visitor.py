@@ -46,7 +46,7 @@ class Visitors:
         if len(self._inside) >= MOST_CONNECTIONS:
             self._make_room()
         if len(self._inside) >= MOST_CONNECTIONS or not self._admitted(visitor):
-            self._refused.warn("HTTP connections are refused: %d are open", len(self._inside))
+            self._refused.warn("HTTP connections are refused: %d connections are open", len(self._inside))
             return False
         self._inside[visitor] = None
         self._idle[visitor] = None

@@ -102,7 +102,7 @@ class Stage:
                 return found
             if ended or time.monotonic() > deadline:
                 what = "ended too early" if ended else "did not get ready"
-                raise ConfigurationError(f"the {name} {what}; it said:\n{self.log_of(name)}")
+                raise ConfigurationError(f"the {name} {what}; its output:\n{self.log_of(name)}")
             time.sleep(0.01)
 
     def log_of(self, name: str) -> str:

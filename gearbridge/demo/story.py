@@ -38,13 +38,13 @@ def tell(image: Path | None, output: Path, *, postgres: bool) -> None:
         _make_trigger(stage, database)
         seconds = _do_job(stage, database, address, picture, thumbnail)
         if not thumbnail.exists():
-            raise ConfigurationError(f"the worker wrote no thumbnail; it said:\n{stage.log_of('worker')}")
+            raise ConfigurationError(f"the worker wrote no thumbnail; its output:\n{stage.log_of('worker')}")
         stage.say(f"Done {seconds:.2f} s after the commit. The thumbnail:")
         stage.answer(f"{thumbnail}: {describe_picture(thumbnail)}")
         stage.say("Stopping the worker, the job server and what else was started.")
     click.echo()
     click.echo(f"All of it took {stage.elapsed():.1f} s. Every line after a prompt can be typed again.")
-    click.echo(f"What the server and the worker said is in {output}. How to go on: docs/quickstart.md")
+    click.echo(f"The output of server and worker is in {output}. How to go on: docs/quickstart.md")
 
 
 def _demand_writable(output: Path) -> None:
@@ -108,6 +108,6 @@ def _do_job(stage: Stage, database: Database, address: str, picture: Path, thumb
             return seconds
         if seconds > _PATIENCE:
             raise ConfigurationError(
-                f"the job is not done after {seconds:.0f} s; the worker said:\n{stage.log_of('worker')}"
+                f"the job is not done after {seconds:.0f} s; the worker's output:\n{stage.log_of('worker')}"
             )
         time.sleep(0.01)

@@ -62,7 +62,9 @@ def privileges(db: database.Connection) -> Iterator[Finding]:
     text = (
         _listed("rights of roles that are gone, or were taken by DROP OWNED", orphans) or "every right is some role's"
     )
-    yield Finding(ABOUT, not orphans, text, "gearbridge.revoke_...('NAME'), or grant it anew to whom it is for now")
+    yield Finding(
+        ABOUT, not orphans, text, "gearbridge.revoke_...('NAME'), or grant it again to the role that is to have it"
+    )
     for space, who in _rows(db, _WRITERS):
         remedy = f"REVOKE CREATE ON SCHEMA {space}: who calls gman_enqueue() may get another function of that name"
         yield Finding(ABOUT, False, f"{who} may create functions in schema {space}, beside gman_enqueue", remedy)

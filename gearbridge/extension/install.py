@@ -192,7 +192,7 @@ def _create(db: database.Connection, extension: str, report: Report) -> None:
     if installed is None:
         schema = database.default_schema(db)
         if schema is None:
-            raise ConfigurationError("search_path names no schema that there is, so nothing says where gman_* belong")
+            raise ConfigurationError("search_path names no existing schema, in which gman_* would be created")
         _run(db, sql.SQL("CREATE EXTENSION {} SCHEMA {} CASCADE").format(name, sql.Identifier(schema)))
         report(f"extension {extension} {__version__} created")
     elif installed == __version__:

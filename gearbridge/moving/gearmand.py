@@ -99,7 +99,8 @@ def split_keys(keys: Iterable[bytes], functions: Collection[bytes]) -> dict[byte
     unclear = [key.decode("utf-8", "backslashreplace") for key, pair in found.items() if pair is None]
     if unclear:
         raise ConfigurationError(
-            f"{len(unclear)} keys do not tell where the function ends, such as {', '.join(map(repr, unclear[:3]))}: "
+            f"{len(unclear)} keys do not show where the function's name ends, such "
+            f"as {', '.join(map(repr, unclear[:3]))}: "
             "name the functions that have a dash, and those whose unique keys have one, with --function"
         )
     return parts

@@ -56,7 +56,7 @@ def _listed(connection: socket.socket, answers: IO[bytes], prefix: bytes) -> lis
     while line != b"END\r\n":
         listed = _LISTED.match(line)
         if not listed:
-            raise EOFError(f"it does not list its keys: {line.strip().decode('utf-8', 'backslashreplace')}")
+            raise EOFError(f"it refuses to list its keys: {line.strip().decode('utf-8', 'backslashreplace')}")
         key = unquote_to_bytes(listed[1])
         if key.startswith(prefix):
             found.append((int(listed[2]), key))

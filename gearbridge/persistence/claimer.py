@@ -115,7 +115,7 @@ class Claimer:
                 end_process()
             except Exception:
                 # A doorbell must raise StoreError. Whatever else comes must not end the claiming for good.
-                _log.exception("claiming failed in an unexpected way")
+                _log.exception("unexpected error while claiming jobs")
                 await self._rest(AFTER_FAILURE)
             else:
                 self.trouble = None

@@ -99,7 +99,7 @@ class LockedRows:
         if self._handles:
             self._say(now)
         else:
-            _log.warning("the jobs whose rows were held are free again, after %.1f s", now - self._since)
+            _log.warning("the locked rows are free again after %.1f s", now - self._since)
         return free
 
     def put_back(self, operations: Sequence[Operation]) -> None:
@@ -126,4 +126,4 @@ class LockedRows:
         if self._store is not None and now - self._said >= _SAY_AGAIN:
             self._said = now
             held = self._store.holders() or "a transaction that this role may not see"
-            _log.warning("the ends of %d jobs wait for rows that are held by: %s", len(self._handles), held)
+            _log.warning("the ends of %d jobs wait for rows that are locked by: %s", len(self._handles), held)

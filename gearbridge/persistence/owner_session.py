@@ -98,7 +98,7 @@ class Ownership:
                     return
                 except StoreError as error:
                     self._asked.set()
-                    _log.debug("it is not known whose the store is: %s", error)
+                    _log.debug("this server may no longer own the store: %s", error)
                     await asyncio.sleep(_AFTER_FAILURE)
                     continue
                 self._doubtful.clear()

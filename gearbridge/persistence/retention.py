@@ -67,7 +67,7 @@ class Retention:
                 _log.debug("finished jobs cannot be deleted now: %s", error)
             else:
                 if gone:
-                    _log.info("finished jobs deleted after their time: %d", gone)
+                    _log.info("finished jobs deleted after their retention time: %d", gone)
                 if gone >= AT_MOST:
                     pause = SOON
             await asyncio.sleep(pause)

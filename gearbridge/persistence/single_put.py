@@ -58,7 +58,7 @@ class SinglePuts:
         try:
             descriptor = self._store.begin_put(put)
         except Exception:
-            _log.exception("the store failed in an unexpected way")
+            _log.exception("unexpected error of the store")
             return False
         if descriptor is None:
             return False
@@ -75,7 +75,7 @@ class SinglePuts:
             written = self._store.put_ended()
         except Exception:
             # Whatever it is must not be the end: a client waits.
-            _log.exception("the store failed in an unexpected way")
+            _log.exception("unexpected error of the store")
             written = False
         if written is not None:
             self._loop.remove_reader(self._descriptor)

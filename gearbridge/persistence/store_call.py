@@ -34,7 +34,7 @@ class StoreCall(NamedTuple):
         except MemoryError:
             end_process()
         except Exception as error:
-            _log.exception("the store failed in an unexpected way")
+            _log.exception("unexpected error of the store")
             self.answer(StoreError(f"internal error: {error}"))
         else:
             self.answer(outcome)

@@ -217,9 +217,9 @@ class Committer:
             self._aside.forget()
         except StoreError as error:
             self._aside.put_back(free)
-            _log.debug("what was set aside cannot be written now: %s", error)
+            _log.debug("operations on locked rows cannot be written now: %s", error)
         except Exception:
-            _log.exception("the store failed in an unexpected way")
+            _log.exception("unexpected error of the store")
 
     def _look(self) -> None:
         """Check an idle store."""
@@ -252,7 +252,7 @@ class Committer:
             except Exception:
                 # A store must raise StoreError. Whatever else comes must not end the thread: clients would wait for
                 # ever.
-                _log.exception("the store failed in an unexpected way")
+                _log.exception("unexpected error of the store")
                 return refuse(self._kept, group, "internal error")
             else:
                 self._note_recovery()
@@ -274,10 +274,10 @@ class Committer:
     def _note_trouble(self, why: str) -> None:
         if self._trouble is None:
             self._trouble_since = time.monotonic()
-            _log.error("the store cannot be reached, background jobs wait: %s", why)
+            _log.error("the store cannot be reached, background jobs are waiting: %s", why)
         self._trouble = why
 
     def _note_recovery(self) -> None:
         if self._trouble is not None:
             self._trouble = None
-            _log.warning("the store is back after %.1f s", time.monotonic() - self._trouble_since)
+            _log.warning("the store can be reached again after %.1f s", time.monotonic() - self._trouble_since)

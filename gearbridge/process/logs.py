@@ -142,4 +142,4 @@ def reopen() -> None:
             try:
                 handler.reopen()
             except OSError as error:
-                _log.error("the log file cannot be opened anew, the old one is kept: %s", error)
+                _log.error("the log file cannot be reopened, the previous one stays in use: %s", error)

@@ -99,7 +99,7 @@ class Budget:
         begin = self._memory.read() or 0
         self._total = None if limits.total is None else max(limits.total, begin + FLOOR)
         if self._total != limits.total:
-            _log.warning("--memory is less than this server needs: it takes up to %d MB", (self._total or 0) >> 20)
+            _log.warning("--memory is less than this server needs; the budget is %d MB", (self._total or 0) >> 20)
 
     def start(self) -> None:
         """Look from now on."""
@@ -144,7 +144,7 @@ class Budget:
                 self._short.warn("short of memory: %d MB are used; background jobs are refused", size >> 20)
         elif self._engine.short_of_memory and (size < self._total * _ENOUGH or not self._is_queue_large()):
             self._engine.set_short_of_memory(False)
-            self._short.warn("there is memory again: %d MB are used", size >> 20)
+            self._short.warn("no longer short of memory: %d MB are used", size >> 20)
             self._flush()
 
     def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:

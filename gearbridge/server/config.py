@@ -29,7 +29,7 @@ class ServerConfig:
     """Sizes are in bytes.
 
     listen: host name or address to listen on; every address the name has is used. Empty is all interfaces.
-    port: TCP port; 0 takes a free one and says which.
+    port: TCP port; 0 picks a free port and prints it.
     store: URL of the store; `memory:` keeps jobs in memory only.
     unsettled: how many jobs that workers finished may be unwritten before workers wait for the store; 0: each worker
         gets its next job when the end of its last one is durable.

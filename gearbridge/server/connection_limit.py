@@ -41,7 +41,7 @@ class ConnectionLimit:
         self._inside.discard(guest)
         if self._told and len(self._inside) <= self.limit * 0.9:  # well below: at the limit it would be logged for ever
             self._told = False
-            _log.warning("there is room for connections again")
+            _log.warning("connections are accepted again")
 
 
 def _room() -> int:

@@ -114,11 +114,11 @@ class LeaseKeeper:
                 end_process()
             except Exception:
                 # A store must raise StoreError. Whatever else comes must not end the beating.
-                _log.exception("beating failed in an unexpected way")
+                _log.exception("unexpected error while renewing the lease")
             else:
                 self._troubled = False
                 for name in gone:
-                    _log.warning("node %s is gone: its claimed jobs are free for others", name)
+                    _log.warning("node %s was removed: its claimed jobs are free for other nodes", name)
                 self._call_in_loop(self._renewed, asked, begin + self._lease * _SHARE)
             self._beat.wait(self._lease / BEATS)
             self._beat.clear()
@@ -159,7 +159,7 @@ class LeaseKeeper:
     async def _keep_leased(self) -> None:
         while True:
             await self._lost.wait()
-            _log.warning("this node's lease is over: it gives out no stored jobs until it has one again")
+            _log.warning("this node's lease has expired: it gives out no stored jobs until it has a new one")
             while self._lost.is_set():
                 try:
                     await ask(self._committer, self._committer.take_lease)
@@ -168,7 +168,7 @@ class LeaseKeeper:
                     await asyncio.sleep(_AFTER_FAILURE)
                 else:
                     await asyncio.sleep(0)  # for `_regained`
-            _log.warning("this node has a lease again")
+            _log.warning("this node has a new lease")
 
     # In the committer's thread.
 
@@ -204,7 +204,7 @@ class LeaseKeeper:
             try:
                 backlog, nodes, limits = await ask(self._committer, partial(self._look, changed))
             except StoreError as error:
-                _log.debug("what waits cannot be counted now: %s", error)
+                _log.debug("waiting jobs cannot be counted now: %s", error)
                 self._engine.return_limits(changed)
             else:
                 self._engine.recount(backlog)

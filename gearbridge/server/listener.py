@@ -73,7 +73,7 @@ class Listener:
             context = server_context(self._config)
             assert context is not None  # or there would be no listener for TLS
         except ConfigurationError as error:
-            _log.error("the certificates cannot be read anew, the old ones stay: %s", error)
+            _log.error("the certificates cannot be reloaded, the previous ones stay in use: %s", error)
             return
         self._tls_listener.context = context
-        _log.info("the certificates were read anew")
+        _log.info("the certificates were reloaded")

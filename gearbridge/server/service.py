@@ -121,7 +121,7 @@ class Service:
             raise self._taken
 
     def _taken_away(self, error: StoreInUse) -> None:
-        _log.error("this server stops: %s", error)
+        _log.error("the server is stopping: %s", error)
         self._taken = error
         self.stop()
 
@@ -147,14 +147,16 @@ class Service:
         if not self._retiring:
             self._retiring = True
             systemd.stopping()
-            _log.info("stopping when the running jobs are done")
+            _log.info("stopping once the running jobs have ended")
             self._listener.close()
             self.engine.drain()
             self._loop.call_later(self.config.stop_patience, self._take_no_more)
         self.flush()
 
     def _take_no_more(self) -> None:
-        _log.info("clients go on submitting: no more is taken, and only the jobs that run are waited for")
+        _log.info(
+            "clients go on submitting: submits are refused from now on, and the server ends with the last running job"
+        )
         self.engine.take_no_more()
         self.flush()
 
@@ -221,7 +223,7 @@ class Service:
 
     def _stop_as_asked(self) -> None:
         asked = self.engine.take_stop()
-        _log.info("an admin command asks the server to end %s", asked)
+        _log.info("an admin command stops the server: %s", asked)
         if asked == "now":
             self.stop()
         else:

@@ -22,7 +22,7 @@ def server_context(config: ServerConfig) -> ssl.SSLContext | None:
     """
     if not config.ssl_certificate:
         if config.ssl_client_certificate != "none":
-            raise ConfigurationError("clients can be asked for certificates only where --ssl is on")
+            raise ConfigurationError("--ssl-client-certificate needs --ssl")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -31,6 +31,6 @@ def server_context(config: ServerConfig) -> ssl.SSLContext | None:
     if config.ssl_ca_file:
         trust(context, config.ssl_ca_file)
     elif config.ssl_client_certificate != "none":
-        raise ConfigurationError("clients' certificates need --ssl-ca-file: whose signature counts")
+        raise ConfigurationError("--ssl-client-certificate needs --ssl-ca-file, the CA that must have signed them")
     context.verify_mode = CLIENT_CERTIFICATES[config.ssl_client_certificate]
     return context

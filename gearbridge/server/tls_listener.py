@@ -102,7 +102,7 @@ class TlsListener:
             )
         except OSError as error:
             self._shell.lost(connection)
-            self._failed.warn("no TLS with %s: %s", address, reason(error))
+            self._failed.warn("TLS handshake with %s failed: %s", address, reason(error))
         except asyncio.CancelledError:
             self._shell.lost(connection)
             raise

@@ -134,7 +134,7 @@ class Functions:
     def set_servers(self, servers: Value) -> int:
         """Use these servers ("host:port,host2:port2") from now on. Raises ConfigurationError."""
         if not isinstance(servers, str):
-            raise ConfigurationError("the servers are a text like '127.0.0.1:4730,host2:4730'")
+            raise ConfigurationError("servers must be a text such as '127.0.0.1:4730,host2:4730'")
         client = Client(
             servers, connect_timeout=self._connect_timeout, reply_timeout=self._reply_timeout, on_wait=self._look_up
         )

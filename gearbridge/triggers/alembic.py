@@ -84,7 +84,7 @@ def _drop(operations: Operations, operation: DropGmanTrigger) -> None:
         if operation.schema in (None, one.schema)
     ]
     if not found:
-        raise ConfigurationError(f"there is no trigger {operation.name} of ours on {operation.table}")
+        raise ConfigurationError(f"there is no gearbridge trigger {operation.name} on {operation.table}")
     drop(connection, found)
 
 

@@ -48,7 +48,7 @@ def opened(url: str) -> Iterator[Connection]:
                 connection.exec_driver_sql("RESET search_path")
             yield connection
     except DBAPIError as error:
-        raise ConfigurationError(f"the database refuses it: {_complaint(error.orig)}{advice(error)}") from error
+        raise ConfigurationError(f"the database refused it: {_complaint(error.orig)}{advice(error)}") from error
     except SQLAlchemyError as error:
         raise ConfigurationError(f"{redacted(parsed)}: {reason(error)}") from error
     finally:

@@ -69,7 +69,7 @@ def _demand_one(found: list[Token]) -> None:
     if not found:
         raise ConfigurationError("it is empty")
     if found[0].kind == Kind.WORD and found[0].text.upper() in _QUERIES:
-        raise ConfigurationError("it is a query; put it between parentheses if you want its value")
+        raise ConfigurationError("it is a query; put it in parentheses to use its value")
     closing: list[str] = []
     for token in found:
         if token.kind == Kind.COMMENT:

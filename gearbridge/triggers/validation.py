@@ -53,7 +53,9 @@ def _check_statement(trigger: Trigger, named: dict[str, frozenset[str]]) -> None
                 "PostgreSQL lets no trigger for each statement name the columns of an update; use --each row"
             )
     if trigger.row == "both" or len(rows) > 1:
-        raise ConfigurationError("a statement's old and new rows come apart, so a job cannot have both; use --each row")
+        raise ConfigurationError(
+            "old and new rows of a statement are not paired, so a job cannot have both; use --each row"
+        )
     for what in ("delay", "time"):
         if named.get(what):
             raise ConfigurationError(

@@ -103,7 +103,7 @@ def test_a_server_for_tls_is_not_reached_without_it(
 
 def assert_refused(bridge: Bridge, why: str) -> None:
     """Said once, however often it is tried again."""
-    said = rf"no job server can be reached: 127\.0\.0\.1:\d+ \(.*{why}.*\); trying again and again$"
+    said = rf"no job server can be reached: 127\.0\.0\.1:\d+ \(.*{why}.*\); retrying$"
     bridge.process.wait_for_stderr(said)
     assert "connected to job server" not in bridge.process.stderr
     assert bridge.process.terminate() == 0
@@ -122,7 +122,7 @@ def test_sighup_reads_the_certificates_anew(
     bridge.process.wait_for_stderr("not accepted")
     trusted.write_text("nonsense")
     bridge.process.send_signal(signal.SIGHUP)
-    bridge.process.wait_for_stderr("the certificates from before are kept")
+    bridge.process.wait_for_stderr("the previous certificates stay in use")
     shutil.copy(certificates.authority.ca_file, trusted)
     bridge.process.send_signal(signal.SIGHUP)
     bridge.process.wait_for_stderr("connected to job server")
@@ -135,4 +135,4 @@ def test_a_file_that_cannot_be_used_is_told_at_the_start(file: Path, start_proce
     assert missing.stderr == "gearbridge: the authorities in none.pem cannot be used: No such file or directory\n"
     useless = start_process(*command, "--ssl-ca-file", "none.pem")
     assert useless.wait() == 2
-    assert "--ssl-ca-file has no meaning without --ssl" in useless.stderr
+    assert "--ssl-ca-file needs --ssl" in useless.stderr

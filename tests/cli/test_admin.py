@@ -122,8 +122,8 @@ def test_names_that_are_not_utf_8_are_shown_as_they_are(gearbridge: Gearbridge, 
     [
         (("nonsense",), "No such command 'nonsense'"),
         (("cancel",), "Missing argument 'HANDLE'"),
-        (("drop", "two words"), "a word of the text protocol is not empty and has no spaces"),
-        (("drop", ""), "a word of the text protocol is not empty and has no spaces"),
+        (("drop", "two words"), "an argument cannot be empty or contain spaces"),
+        (("drop", ""), "an argument cannot be empty or contain spaces"),
         (("send",), "Missing argument 'WORD...'"),
     ],
 )

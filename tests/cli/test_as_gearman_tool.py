@@ -231,7 +231,7 @@ def test_both_tell_of_each_job_when_asked_to(shared_job_server: JobServer, gearb
 def test_lines_and_payloads_exclude_each_other(gearbridge: Gearbridge) -> None:
     process = gearbridge("submit", "-N", "f", "payload")
     assert process.wait() == 2
-    assert "the payloads are either arguments or the lines of standard input" in process.stderr
+    assert "give payloads either as arguments or as lines of standard input" in process.stderr
 
 
 def test_the_last_line_needs_no_end(shared_job_server: JobServer, workers: Worker, gearbridge: Gearbridge) -> None:

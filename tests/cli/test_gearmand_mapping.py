@@ -164,4 +164,4 @@ def test_tls_is_taken_as_gearmand_takes_it() -> None:
 
 
 def test_tls_options_without_tls_are_told() -> None:
-    assert planned("--ssl-key", "k").notes == ("--ssl-key has no meaning without --ssl",)
+    assert planned("--ssl-key", "k").notes == ("--ssl-key needs --ssl",)

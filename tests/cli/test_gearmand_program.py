@@ -297,7 +297,7 @@ def test_gearbridge_server_takes_the_same_options(start_process: StartProcess, t
 def test_gearbridge_server_wants_one_place_for_jobs(start_process: StartProcess) -> None:
     process = start_process(GEARBRIDGE, "server", "--store", "memory:", "-q", "builtin")
     assert process.wait() == 1
-    assert process.stderr == "gearbridge: --store and --queue-type both say where jobs are kept; give one of them\n"
+    assert process.stderr == "gearbridge: give --store or --queue-type, not both\n"
 
 
 def listens(port: int) -> bool:

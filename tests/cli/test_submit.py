@@ -109,7 +109,7 @@ def test_timeout(gearbridge: Gearbridge) -> None:
     [
         ((), "Missing argument 'FUNCTION'"),
         (("",), "Invalid value for 'FUNCTION': it cannot be empty"),
-        (("f", "--at", "tomorrow"), "'tomorrow' is no time; write +SECONDS"),
+        (("f", "--at", "tomorrow"), "'tomorrow' is not a time; write +SECONDS"),
         (("f", "--at", "+1", "--priority", "low"), "a job with --at has normal priority"),
         (("f", "--priority", "urgent"), "is not one of 'high', 'normal', 'low'"),
         (("f", "--timeout", "0"), "Invalid value for '--timeout'"),

@@ -92,4 +92,4 @@ def test_what_is_wrong_is_one_clear_line(
         assert shown.count("\n") == 1
     useless = start_process(GEARBRIDGE, "submit", "--ssl-ca-file", stranger, "f")
     assert useless.wait() == 2
-    assert "--ssl-ca-file has no meaning without --ssl" in useless.stderr
+    assert "--ssl-ca-file needs --ssl" in useless.stderr

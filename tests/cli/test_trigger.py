@@ -62,7 +62,7 @@ def test_create_list_and_drop(trigger: Command) -> None:
     assert b"DROP TRIGGER" in trigger("drop", "--name", "images_resize").succeed()
     gone = trigger("drop", "--table", "images")
     assert gone.wait() == 1
-    assert gone.stderr.startswith("gearbridge: there is no such trigger of ours")
+    assert gone.stderr.startswith("gearbridge: there is no such gearbridge trigger")
     trigger.change("INSERT INTO images VALUES (2, 'dog.jpg')")
     assert trigger.payloads() == [b"cat.jpg"]
 
@@ -116,7 +116,7 @@ def program(place: Place) -> list[str]:
     [
         (("--payload", "1); DROP TABLE images; --"), "the payload must be one SQL expression, and is not: "),
         (("--when", "OLD.path = 'x'"), "the condition names OLD, and there is no OLD row on insert"),
-        (("--payload", "NEW.pth"), "the database refuses it: "),
+        (("--payload", "NEW.pth"), "the database refused it: "),
         (("--table", "pictures"), "there is no table pictures"),
         (("--on", "upsert"), "no such event: upsert"),
         (("--name", "n" * 70), "is too long"),

@@ -254,13 +254,16 @@ def test_many_hands_tell_once_of_a_server_that_is_killed(
         ):
             await client.do_all("meet", "12345678", timeout=PATIENCE)
             await asyncio.to_thread(job_server.kill)
-            await eventually(lambda: [record for record in caplog.records if "is away" in record.getMessage()])
+            await eventually(lambda: [record for record in caplog.records if "is unavailable" in record.getMessage()])
             await asyncio.to_thread(job_server.start)
             await client.do_all("meet", "12345678", timeout=PATIENCE)  # all eight are back
 
     play(scene)
     told = [record.getMessage().split(",")[0] for record in caplog.records if record.name == "gearbridge.worker"]
-    assert told == [f"job server {job_server.address} is away", f"job server {job_server.address} is back"]
+    assert told == [
+        f"job server {job_server.address} is unavailable",
+        f"job server {job_server.address} is available again",
+    ]
 
 
 def test_bad_uses() -> None:
@@ -271,7 +274,7 @@ def test_bad_uses() -> None:
         worker = AsyncWorker("127.0.0.1:1")
         async with at_work(worker, echo=echo):
             await asyncio.sleep(0)  # it works now
-            with pytest.raises(RuntimeError, match="at work already"):
+            with pytest.raises(RuntimeError, match="already running"):
                 await worker.work()
 
     play(scene)

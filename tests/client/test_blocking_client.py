@@ -47,7 +47,7 @@ def test_on_wait_that_raises_ends_the_call_and_the_next_one_starts_clean(shared_
 
 def test_a_call_inside_a_call_is_refused(blocking_client: Client) -> None:
     with working(blocking_client.servers[0], echoed=lambda job: job.send_data("x")):
-        with pytest.raises(RuntimeError, match="in the middle of another call"):
+        with pytest.raises(RuntimeError, match="busy with another call"):
             blocking_client.do("echoed", on_data=lambda octets: blocking_client.ping())
         assert blocking_client.ping() >= 0
 

@@ -205,7 +205,7 @@ def test_a_wrong_file_is_told_at_once(
         (Tls(ca_file="none.pem"), "the authorities in none.pem cannot be used: No such file"),
         (Tls(ca_file=str(nonsense)), "cannot be used: no certificate or crl found"),
         (Tls(certificate=str(own.certificate), key=str(certificates.server.key)), "key values mismatch"),
-        (Tls(key=str(own.key)), "a TLS key without a certificate"),
+        (Tls(key=str(own.key)), "a TLS key needs its certificate"),
     ):
         with pytest.raises(ConfigurationError, match=said):
             connect("127.0.0.1:1", wrong)

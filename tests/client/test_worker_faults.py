@@ -90,13 +90,13 @@ def test_a_dead_server_is_told_of_once_and_joins_when_it_is_back(
     other.port = free_port()
     with at_work(make_worker(f"{other.address},{job_server.address}"), f=echo):
         assert submitter.do("f", "x", timeout=PATIENCE) == b"x"
-        wait_until(lambda: lines(caplog, "is away"))
+        wait_until(lambda: lines(caplog, "is unavailable"))
         with other, Client(other.address) as second:
             assert second.do("f", "y", timeout=PATIENCE) == b"y"
         assert submitter.do("f", "z", timeout=PATIENCE) == b"z"
     away, *again = lines(caplog, other.address)
-    assert "is away, trying again until it is back: it cannot be reached (Connection refused)" in away
-    assert again[0] == f"job server {other.address} is back"
+    assert "is unavailable, retrying: it cannot be reached (Connection refused)" in away
+    assert again[0] == f"job server {other.address} is available again"
 
 
 def test_a_server_that_is_killed_costs_the_others_nothing(
@@ -165,7 +165,7 @@ def test_a_server_that_dies_under_a_job(
     with Client(job_server.address) as submitter:
         submitter.do_background("lose", "x")
         with at_work(make_worker(job_server.address), lose=losing, f=echo):
-            wait_until(lambda: lines(caplog, "its end could not be told"))
+            wait_until(lambda: lines(caplog, "its end could not be sent"))
             job_server.start()
             assert submitter.do("f", "y", timeout=PATIENCE) == b"y"
     assert job_server.address in outcomes[0]

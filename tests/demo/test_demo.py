@@ -107,7 +107,7 @@ def test_a_worker_that_does_not_start_is_told_of(start_process: StartProcess, tm
     (tmp_path / "json.py").write_text("raise SystemExit('wrong module')")
     demo = start_process(GEARBRIDGE, "demo", cwd=tmp_path)
     assert demo.wait() == 1
-    assert "gearbridge: the worker ended too early; it said:\nwrong module" in demo.stderr
+    assert "gearbridge: the worker ended too early; its output:\nwrong module" in demo.stderr
     assert not processes_that_name(address_in(demo.stdout.decode()))
 
 

@@ -197,7 +197,7 @@ def test_a_key_is_split_where_the_function_ends(key: bytes, function: bytes, uni
 
 
 def test_a_key_that_does_not_tell_is_refused_until_the_function_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"1 keys do not tell .* 'a-b-c': .*--function"):
+    with pytest.raises(ConfigurationError, match=r"1 keys do not show .* 'a-b-c': .*--function"):
         split_keys([b"f-u", b"a-b-c"], [])
 
 

@@ -170,7 +170,7 @@ def test_a_group_waits_for_a_store_that_comes_back(caplog: pytest.LogCaptureFixt
     assert committer.trouble is None
     assert [record.getMessage().partition(",")[0].split(" after")[0] for record in caplog.records] == [
         "the store cannot be reached",
-        "the store is back",
+        "the store can be reached again",
     ]
 
 

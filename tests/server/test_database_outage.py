@@ -166,7 +166,7 @@ def test_a_memcached_that_goes_away_under_load_is_waited_for(tmp_path: Path) -> 
         pid = server.pid
         expected = outage_under_load(memcached, server.port, "0")
         assert server.process
-        assert "memcached was started anew, without its jobs" in server.process.stderr
+        assert "memcached was restarted and has lost its jobs" in server.process.stderr
         done = dict(work_all(server.port, len(server.admin("show jobs"))))
         assert server.pid == pid
         assert {handle: done[handle] for handle in expected} == expected

@@ -84,7 +84,7 @@ def test_connections_over_the_limit_are_refused_at_once_and_told_once(
         return False
 
     wait_until(comes_in, what="room for another connection")
-    assert "there is room for connections again" in log_of(server)
+    assert "connections are accepted again" in log_of(server)
 
 
 def test_those_that_shake_hands_count_too(

@@ -206,9 +206,9 @@ def test_a_node_that_is_cut_off_alone_loses_what_others_have_by_then_and_nothing
         nodes = Nodes(stack, tmp_path, [outages.over(switch), outages.url], "--unsettled", "0")
         for _ in range(CUTS):
             time.sleep(1)
-            before, removed = nodes.repeated, nodes.logs().count("node a is gone")
+            before, removed = nodes.repeated, nodes.logs().count("node a was removed")
             switch.cut()
-            wait_until(lambda n=removed: nodes.logs().count("node a is gone") > n, 30, "the other one to remove it")  # type: ignore[misc]
+            wait_until(lambda n=removed: nodes.logs().count("node a was removed") > n, 30, "the other one to remove it")  # type: ignore[misc]
             time.sleep(0.5)
             switch.mend()
             nodes.pause()

@@ -86,7 +86,7 @@ def test_a_plain_connection_is_refused_at_once(said: bytes, server: GearbridgeSe
         plain.sendall(said)
         assert b"OK" not in until_closed(plain)
     assert server.process is not None
-    server.process.wait_for_stderr(r"no TLS with 127\.0\.0\.1: ")
+    server.process.wait_for_stderr(r"TLS handshake with 127\.0\.0\.1 failed: ")
     with WireClient(server.port, tls=trusting) as client:
         assert client.ask("ECHO_REQ", "served") == ("ECHO_RES", "served")
 
@@ -121,8 +121,8 @@ def test_who_does_not_shake_hands_in_time_is_dropped(
             until_closed(stranger)
         assert client.ask("ECHO_REQ", "still served") == ("ECHO_RES", "still served")
         assert server.process is not None
-        server.process.wait_for_stderr(r"no TLS with 127\.0\.0\.1: ")
-        assert server.process.stderr.count("no TLS with") < 5, "strangers do not fill the log"
+        server.process.wait_for_stderr(r"TLS handshake with 127\.0\.0\.1 failed: ")
+        assert server.process.stderr.count("TLS handshake with") < 5, "strangers do not fill the log"
 
 
 def test_a_record_may_be_cut_anywhere(server: GearbridgeServer, trusting: ssl.SSLContext) -> None:
@@ -203,7 +203,7 @@ def test_sighup_reads_the_certificates_anew(
         renewed = certificates.authority.sign("renewed")
         shutil.copy(renewed.certificate, certificate)
         server.process.send_signal(signal.SIGHUP)
-        server.process.wait_for_stderr("cannot be read anew, the old ones stay: .*key values mismatch")
+        server.process.wait_for_stderr("cannot be reloaded, the previous ones stay in use: .*key values mismatch")
         assert serial_number(server, trusting) == first
         shutil.copy(renewed.key, key)
         server.process.send_signal(signal.SIGHUP)
@@ -228,10 +228,10 @@ def test_what_is_missing_or_wrong_is_one_clear_line(
         (["--ssl", "--ssl-certificate", "none.pem"], "No such file or directory"),
         (["--ssl", "--ssl-certificate", str(server.certificate)], "cannot be used: "),
         (["--ssl", "--ssl-certificate", str(server.certificate), "--ssl-key", str(client.key)], "key values mismatch"),
-        (["--ssl", "--ssl-certificate", str(server.certificate), "--ssl-key", str(locked)], "locked with a password"),
+        (["--ssl", "--ssl-certificate", str(server.certificate), "--ssl-key", str(locked)], "has a password"),
         ([*certificates.server_options(), "--ssl-ca-file", str(nonsense)], f"the authorities in {nonsense} cannot be"),
-        ([*certificates.server_options(), "--ssl-client-certificate", "required"], "need --ssl-ca-file"),
-        (["--ssl-client-certificate", "required"], "only where --ssl is on"),
+        ([*certificates.server_options(), "--ssl-client-certificate", "required"], "needs --ssl-ca-file"),
+        (["--ssl-client-certificate", "required"], "--ssl-client-certificate needs --ssl"),
     ):
         process = start_process(GEARBRIDGE, "server", "--port", "0", *options)
         assert process.wait() == 1

@@ -153,7 +153,7 @@ def test_a_memcached_that_is_busy_for_too_long_is_said_to_be_so(
                 return str(error)
             return ""
 
-        assert "see who else asks it for `lru_crawler metadump`" in wait_until(said)
+        assert "find the other client that runs `lru_crawler metadump`" in wait_until(said)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_one_of_several_that_went_away_is_waited_for(memcached: Memcached, caplo
             second.start()
             store.apply(group)
             assert sorted(handles(store)) == sorted(b"%d" % number for number in range(100))
-            assert "memcached was started anew, without its jobs" in caplog.text
+            assert "memcached was restarted and has lost its jobs" in caplog.text
             store.apply([Drop(b"%d" % number) for number in range(100)])
         alone.open()
         assert handles(alone) == []

@@ -183,7 +183,7 @@ def test_a_replica_counts_as_away(redis: Redis) -> None:
 def test_a_full_redis_refuses_jobs_and_lets_them_end(caplog: pytest.LogCaptureFixture) -> None:
     with Redis("--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru") as server:
         with closing(opened(server.url())):
-            assert "throws away jobs" in caplog.text
+            assert "evicts jobs" in caplog.text
         with Client(port=server.port) as client:
             client.config_set("maxmemory-policy", "noeviction")
         with closing(opened(server.url())) as store:
@@ -279,4 +279,4 @@ def test_a_server_stops_when_its_prefix_is_another_servers(redis: Redis, client:
         client.hset("{stops}:owner", "token", "another's")
         assert server.process
         assert server.process.wait() == 1
-        assert "this server stops: the prefix is in use by another gearbridge server" in server.process.stderr
+        assert "the server is stopping: the prefix is in use by another gearbridge server" in server.process.stderr

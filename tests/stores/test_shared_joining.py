@@ -97,7 +97,7 @@ def test_names_are_each_nodes_own(place: Place) -> None:
         beating = threading.Thread(target=beat)
         beating.start()
         try:
-            with pytest.raises(StoreInUse, match="a node a is at work already; each needs a --node name of its own"):
+            with pytest.raises(StoreInUse, match="a node a is running already; each needs a --node name of its own"):
                 node(place, "a").open()
         finally:
             stop.set()

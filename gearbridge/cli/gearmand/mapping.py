@@ -147,7 +147,7 @@ def _process(values: Values, process: ProcessOptions) -> ProcessOptions:
 def _notes(values: Values) -> tuple[str, ...]:
     notes = [f"--{name} has no meaning here" for name in WITHOUT_MEANING if name in values and name not in _TABLES]
     if not values.get("ssl"):
-        notes += [f"--{name} has no meaning without --ssl" for name in _TLS if name in values]
+        notes += [f"--{name} needs --ssl" for name in _TLS if name in values]
     if not values.get("protocol") and "http-port" in values:
         notes.append("--http-port has no meaning without -r http")
     if values.get("job-retries") == 0:

@@ -25,13 +25,17 @@ _GENERAL = "General options"
 _TCP = "-1 is the system's own."
 
 OPTIONS = (
-    Option("backlog", "b", NUMBER, _GENERAL, "How many connections may wait to be accepted.", "32"),
+    Option("backlog", "b", NUMBER, _GENERAL, "Most connections that wait to be accepted.", "32"),
     Option("daemon", "d", FLAG, _GENERAL, "Run in the background; the command ends when the server answers."),
-    Option("exceptions", "", FLAG, _GENERAL, "Send WORK_EXCEPTION to every client, asked for or not."),
-    Option("file-descriptors", "f", NUMBER, _GENERAL, "How many files and connections may be open."),
-    Option("help", "h", FLAG, _GENERAL, "Show this and end."),
-    Option("job-retries", "j", NUMBER, _GENERAL, "After how many lost workers a job fails; -1 is never.", "-1"),
-    Option("job-handle-prefix", "", TEXT, _GENERAL, "What handles begin with, instead of H:HOST."),
+    Option(
+        "exceptions", "", FLAG, _GENERAL, "Send WORK_EXCEPTION to every client, also to those that did not ask for it."
+    ),
+    Option("file-descriptors", "f", NUMBER, _GENERAL, "Most open files and connections."),
+    Option("help", "h", FLAG, _GENERAL, "Show this message and exit."),
+    Option(
+        "job-retries", "j", NUMBER, _GENERAL, "Number of lost workers after which a job fails; -1 means never.", "-1"
+    ),
+    Option("job-handle-prefix", "", TEXT, _GENERAL, "Prefix of handles, instead of H:HOST."),
     Option("hashtable-buckets", "", NUMBER, _GENERAL, "Without meaning here: the tables grow by themselves.", "991"),
     Option("keepalive", "", FLAG, _GENERAL, "Have the system find out when a silent connection is dead."),
     Option("keepalive-idle", "", NUMBER, _GENERAL, f"Seconds of silence before it asks; {_TCP}", "-1"),
@@ -49,8 +53,10 @@ OPTIONS = (
     Option("threads", "t", NUMBER, _GENERAL, "Without meaning here: one thread serves all connections.", "4"),
     Option("user", "u", TEXT, _GENERAL, "User to become after the start."),
     Option("verbose", "", TEXT, _GENERAL, "FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG.", "ERROR"),
-    Option("version", "V", FLAG, _GENERAL, "Show the version and end."),
-    Option("worker-wakeup", "w", NUMBER, _GENERAL, "How many sleeping workers a new job wakes; 0 is all.", "0"),
+    Option("version", "V", FLAG, _GENERAL, "Show the version and exit."),
+    Option(
+        "worker-wakeup", "w", NUMBER, _GENERAL, "Number of sleeping workers that a new job wakes; 0 means all.", "0"
+    ),
     Option("http-port", "", TEXT, "HTTP", "Port to listen on, with -r http.", "8080"),
     Option("port", "p", TEXT, "Gear", "Port to listen on.", "4730"),
     Option("ssl", "", FLAG, "Gear", "Take TLS connections, and no others."),

@@ -104,7 +104,7 @@ def _connect_with_options(dialect: Any, _record: object, arguments: list[Any], p
     try:
         return dial(dialect, *arguments, **parameters)
     except TypeError as error:  # it names the option
-        raise dialect.loaded_dbapi.OperationalError(0, f"an option in the URL has no meaning: {error}") from None
+        raise dialect.loaded_dbapi.OperationalError(0, f"unknown option in the URL: {error}") from None
 
 
 def _keep_alive(connection: Any, _record: object) -> None:

@@ -166,7 +166,7 @@ class ConnectedStore:
                     if not self._went_away(error):
                         raise
                     deadline = time.monotonic() + _BACK_WITHIN
-                    _log.warning("the database went away, and is tried again: %s", reason(error))
+                    _log.warning("the connection to the database was lost, retrying: %s", reason(error))
                 elif time.monotonic() >= deadline or not (
                     isinstance(error, StoreUnavailable) or self._went_away(error)
                 ):

@@ -129,7 +129,7 @@ class Watchdog:
             try:
                 self._ask(call, session)
             except Exception as error:  # whatever the driver raises: the database cannot be asked now
-                _log.debug("the database cannot be asked about a silent connection: %s", error)
+                _log.debug("the state of a silent connection cannot be read: %s", error)
 
     def _ask(self, call: Call, session: Session) -> None:
         with self._connect() as other:

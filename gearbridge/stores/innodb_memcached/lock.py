@@ -56,7 +56,7 @@ class PrefixLock:
             raise _in_use(holder)
         locked, (key, life) = key, self._item(ask)
         if key != locked:
-            raise StoreUnavailable("the item that says which server has this prefix was made anew meanwhile")
+            raise StoreUnavailable("the item with the owner of this prefix was replaced meanwhile")
         if self._lives and life not in self._lives:
             raise StoreInUse("another gearbridge server has taken this prefix since our session ended")
         life = secrets.token_hex(8).encode()
@@ -79,7 +79,7 @@ class PrefixLock:
             # Where somebody has emptied the table under us we hold the lock of this key still.
             key = self._key or secrets.token_hex(16).encode()
             self._put(b"add", key + b" " + next(iter(self._lives), b"none"))
-        raise StoreUnavailable("the item that says which server has this prefix cannot be written")
+        raise StoreUnavailable("the item with the owner of this prefix cannot be written")
 
     def _take_former(self, ask: Ask) -> None:
         former = f"gearbridge:{sha256(self._place).hexdigest()[:40]}"

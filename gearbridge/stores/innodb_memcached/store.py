@@ -185,7 +185,7 @@ class InnoDBMemcachedStore(ItemStore):
         self._demand(b"set", key, value, b"STORED")
         if self._value_of(key) != [value]:
             raise ConfigurationError(
-                f"what memcached at {self._plugin} is told to keep does not come into {self._table()}: another MySQL's "
+                f"what memcached at {self._plugin} stores does not come into {self._table()}: another MySQL's "
                 "plugin listens there, or it has not read its containers since they changed (UNINSTALL PLUGIN "
                 "daemon_memcached, then INSTALL it again)"
             )

@@ -101,11 +101,12 @@ class MemcachedConnection:
         while (found := self._listed(prefix)) is None:
             if time.monotonic() >= end:
                 raise StoreUnavailable(
-                    f"memcached at {self._place[0]}:{self._place[1]} is busy with another list of its keys, and was "
-                    f"for {_BUSY_PATIENCE:g} s: see who else asks it for `lru_crawler metadump`, and try again"
+                    f"memcached at {self._place[0]}:{self._place[1]} is busy with another listing of its keys, and has "
+                    f"been for {_BUSY_PATIENCE:g} s: find the other client that runs "
+                    "`lru_crawler metadump`, and try again"
                 )
             if pause == _BUSY_PAUSE:
-                _log.info("memcached is busy with another list of its keys; asking again")
+                _log.info("memcached is busy with another listing of its keys; retrying")
             time.sleep(pause)
             pause = min(2 * pause, _BUSY_LONGEST_PAUSE)
         return found
@@ -137,7 +138,7 @@ class MemcachedConnection:
             while (line := self._line()) != b"END":
                 words = line.decode("utf-8", "replace").split(" ", 2)
                 if words[0] != "STAT" or len(words) < 3:
-                    raise StoreError(f"memcached refuses to tell its state: {_text(line)}")
+                    raise StoreError(f"memcached refuses to list its settings: {_text(line)}")
                 found[words[1]] = words[2]
         return found
 

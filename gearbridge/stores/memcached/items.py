@@ -118,7 +118,7 @@ class ItemStore(ABC):
             elif isinstance(operation, Update):
                 commands.update(self._updating(key, operation))
             else:
-                raise StoreError(f"jobs that SQL enqueued are not kept here: {operation!r}")
+                raise StoreError(f"a job that SQL enqueued cannot be stored here: {operation!r}")
         self._run(commands)
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ class MemcachedStore(ItemStore):
         processes = [stats.get("pid", "") for stats in self._servers.stats_of_each()]
         if processes != self._processes:
             self._processes = processes
-            _log.error("memcached was started anew, without its jobs: those queued now end with this server")
+            _log.error("memcached was restarted and has lost its jobs: those queued now end with this server")
 
     def _value_of(self, key: bytes) -> list[bytes]:
         return [value for _, value in self._servers.values([key])]

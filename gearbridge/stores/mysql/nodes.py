@@ -64,7 +64,7 @@ class SharedMySQLStore(SharedTableStore, MySQLStore):
         # Nodes begin together, and one makes the tables. There is no row yet that could have a key for this lock: any
         # user may take it, and so it is not waited for without end.
         if connection.execute(_BEGIN_MAKING).scalar() != 1:
-            _log.warning("another session holds %s; the tables are looked at all the same", _MAKING_LOCK)
+            _log.warning("another session holds %s; the tables are checked without it", _MAKING_LOCK)
         super()._place(connection)
 
     def _take(self, connection: Connection) -> None:

@@ -70,7 +70,9 @@ class OwnerLock:
             if again and key not in self._mine:
                 raise StoreInUse("another gearbridge server or bridge has taken the job table since our session ended")
             if holder is not None and holder != session:
-                _log.warning("%s holds the job table's lock: passed over", _described(connection, holder))
+                _log.warning(
+                    "%s holds the job table's lock and does not own the table: ignored", _described(connection, holder)
+                )
             elif holder is not None and again:
                 _end(connection, holder, key)
             elif holder is not None:
@@ -93,7 +95,7 @@ class OwnerLock:
         key = secrets.randbelow(2**62) + 1
         self._key = key
         if connection.execute(_GET, {"key": key}).scalar() != 1:
-            raise StoreUnavailable("the database does not give out a lock that nobody has")
+            raise StoreUnavailable("the database does not grant a lock that no session holds")
         connection.execute(_GET_FORMER)  # a server of an earlier version must not come back beside us
         self._mine.add(key)  # before the commit, whose answer may be lost
         connection.execute(_DRAW, {"to_key": key})

@@ -143,7 +143,7 @@ class MySQLStore(LockedTableStore):
                     raise
                 self._unlock(connection)  # of two at once on two hosts of a cluster the other one has committed
                 time.sleep(pause)
-        raise StoreUnavailable("others take the job table at the same time, again and again")
+        raise StoreUnavailable("other servers try to own the job table at the same time")
 
     def _unlock(self, connection: Connection) -> None:
         self._owner_lock.release(connection)

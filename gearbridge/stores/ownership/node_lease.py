@@ -237,11 +237,11 @@ class JoiningStore(LockedTableStore):
             if found is not None and before is None:
                 before = found
                 deadline = time.monotonic() + found.left + _GRACE
-                _log.warning("a node %s was here; its jobs are free in %.1f s", self._node.name, found.left)
+                _log.warning("a former node %s has a lease; its jobs are free in %.1f s", self._node.name, found.left)
             if found is not None and before is not None and found.until != before.until:
-                raise StoreInUse(f"a node {self._node.name} is at work already; each needs a --node name of its own")
+                raise StoreInUse(f"a node {self._node.name} is running already; each needs a --node name of its own")
             if time.monotonic() >= deadline:
-                raise StoreUnavailable("the other nodes are too busy to be joined")
+                raise StoreUnavailable("the other nodes did not let this node join in time")
             time.sleep(_PAUSE)
 
     def _try_to_join(self, connection: Connection) -> int | NameConflict | None:

@@ -149,7 +149,7 @@ class SharedTableStore(JoiningStore):
             with contextlib.closing(raw.cursor()) as cursor:
                 for statement in self._inserts(list(keyed.values()), WAITING):
                     self._execute(raw, cursor, *statement)
-        raise StoreError("another job with this unique key comes and goes; try again")
+        raise StoreError("other jobs with this unique key come and go; try again")
 
     def _fence(self, connection: Connection) -> None:
         """Lock our own row until the transaction ends; StoreFenced where it is gone."""

@@ -84,7 +84,7 @@ class EncodableNames:
                 connection.execute("SELECT %s::text", [name])
                 known = True
             except (UntranslatableCharacter, CharacterNotInRepertoire):
-                _log.warning("the database's encoding has no room for the function %r: it has no jobs there", name)
+                _log.warning("the database's encoding cannot represent the function %r: it has no jobs there", name)
                 known = False
             self._known[name] = known
         return known

@@ -117,7 +117,7 @@ class OwnerLock:
         found = connection.execute(_HOLDERS, {"key": key}).all()
         for _, _, counts, described in found:
             if not counts:
-                _log.warning("%s holds the lock of the job table, and may not write that: passed over", described)
+                _log.warning("%s holds the lock of the job table but may not write the table: ignored", described)
         owners = [holder for holder in found if holder[2]]
         if owners and again:
             _end(connection, key, owners)

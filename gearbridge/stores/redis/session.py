@@ -183,7 +183,7 @@ class RedisSession:
     def _check(self, reply: bytes) -> None:
         if reply == b"LOST":
             _log.error(
-                "Redis has lost all jobs under the prefix %s: those queued now end with this server", self._prefix
+                "Redis has lost all jobs under the prefix %s: jobs queued in memory end with this server", self._prefix
             )
         elif reply == b"FENCED":
             self._hang_up()

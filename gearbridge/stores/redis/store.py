@@ -90,7 +90,7 @@ class RedisStore:
             elif isinstance(operation, Update):
                 words += "update", key_of(b"", operation.handle), struct.pack(">I", operation.attempts)
             else:
-                raise StoreError(f"jobs that SQL enqueued are not kept here: {operation!r}")
+                raise StoreError(f"a job that SQL enqueued cannot be stored here: {operation!r}")
         if words and self._session.apply(self._apply, words) == b"TAKEN":
             raise StoreError(TAKEN)
 
@@ -112,7 +112,7 @@ class RedisStore:
         except StoreUnavailable:
             raise
         except StoreError as error:
-            _log.info("Redis does not show its settings: %s", error)
+            _log.info("Redis refuses to show its settings: %s", error)
             return {}
 
     def _check_open(self) -> None:
@@ -130,4 +130,4 @@ def _warn(settings: dict[str, str]) -> None:
             NEEDED,
         )
     if evicts_jobs(settings):
-        _log.warning("when its memory is full this Redis throws away jobs: set maxmemory-policy to noeviction")
+        _log.warning("this Redis evicts jobs when its memory is full: set maxmemory-policy to noeviction")

@@ -92,7 +92,7 @@ class SQLiteStore(BulkTableStore):
         self._changed = changed is not None
         if changed is not None:
             raise StoreUnavailable(
-                f"{changed} was deleted or replaced while this process has it open: put it back, or stop and start anew"
+                f"{changed} was deleted or replaced while this process has it open: put it back, or restart"
             )
 
     def _watched(self) -> _Checked:
