@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from gearbridge.records import Backlog, ClaimedJob, Limits, NodeStatus, Operation, StoredJob, WaitingJob
     from gearbridge.wire.parser import Packet
 
+    from .incidents import Incident
     from .pending_reply import TableLookup
     from .settings import Settings
-    from .signals import TimeOut
 
 
 class Engine:
@@ -218,6 +218,7 @@ class Engine:
             tick(self.lifecycle, now, wall),
             self._acknowledgement.refuse_overdue(now) if self.journal.next_look() is not None else None,
             self.lifecycle.lookups.refuse_overdue(now),
+            self.lifecycle.incidents.next_look(),
         )
         return min((pause for pause in pauses if pause is not None), default=None)
 
@@ -226,10 +227,12 @@ class Engine:
         late, self.lifecycle.overdue = self.lifecycle.overdue, []
         return late
 
-    def take_timeouts(self) -> list[TimeOut]:
-        """Return the jobs that were taken from their workers for a CAN_DO_TIMEOUT since the last call."""
-        late, self.lifecycle.timed_out = self.lifecycle.timed_out, []
-        return late
+    def take_incidents(self) -> list[tuple[list[Incident], int]]:
+        """Return the time-outs, lost workers and failures since the last call, by kind; and how many more there were.
+
+        To be called after each `tick`.
+        """
+        return self.lifecycle.incidents.take()
 
     def take_dirty(self) -> list[Peer]:
         """The peers that have bytes to send or are to be closed, each once. Closed peers are left out."""

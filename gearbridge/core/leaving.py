@@ -22,6 +22,8 @@ PART = 5000
 def leave(lifecycle: JobLifecycle, peer: Peer) -> None:
     """A connection is gone: its jobs go to others, and foreground jobs that only it waited for end."""
     for job in list(peer.jobs.values()):
+        if job.background or job.clients:
+            lifecycle.incidents.lost(job, peer)
         lifecycle.requeue_after_worker_loss(job)
     _leave_jobs(lifecycle, peer)
     lifecycle.settling.left(peer)

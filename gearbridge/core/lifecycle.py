@@ -19,7 +19,6 @@ from .jobs import line_of
 from .ownership import release, release_job
 from .replies import send_to_clients
 from .settling import Settling
-from .signals import TimeOut
 from .sleepers import pass_on, wake
 from .state import State
 from .table_lookups import TableLookups
@@ -88,6 +87,8 @@ class JobLifecycle(State):
         else:
             function.failed += 1
             self.failures.note(job, error, self.queue.now)
+            if job.background:
+                self.incidents.failed(job, error)
         return ending
 
     def send_failed(self, job: Job) -> None:
@@ -154,7 +155,7 @@ class JobLifecycle(State):
         worker = job.worker
         if worker is None:
             return  # an earlier one of those that are late at this moment had it ended
-        self.timed_out.append(TimeOut(job.handle, job.function, worker.address, worker.client_id, milliseconds / 1000))
+        self.incidents.timed_out(job, worker, milliseconds / 1000)
         if self._retries(job) < 0:
             self.deadlines.miss(job)
         self.requeue_after_worker_loss(job)

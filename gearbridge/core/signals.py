@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class TimeOut(NamedTuple):
-    """The log's facts about a job that was taken from its worker. `seconds` is the time that it had."""
-
-    handle: bytes
-    function: bytes
-    address: str
-    client_id: bytes
-    seconds: float
-
 
 class Signals:
     """The flags of one engine. The core sets them; the call that answers a flag clears it.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .deadlines import Deadlines
 from .failures import Failures
+from .incidents import Incidents
 from .journal import Journal
 from .lease import Lease
 from .order import SubmissionOrder
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .peer import Peer
     from .schedule import Schedule
     from .settings import Settings
-    from .signals import TimeOut
 
 
 class State:
@@ -57,7 +57,7 @@ class State:
         self.order = SubmissionOrder()
         self.failures = Failures()
         self.deadlines = Deadlines()
-        self.timed_out: list[TimeOut] = []  # since the shell last asked
+        self.incidents = Incidents(self.signals)
         self.finished = RecentlyCompleted()
         self.crowded = False  # connections wait for their turn: what takes long has its own
         self.short_of_memory = False  # set by the shell: what can wait in the store is left there

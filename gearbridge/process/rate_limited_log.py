@@ -38,3 +38,7 @@ class RateLimitedLog:
         self._left -= 1
         self._kept_back = 0
         self._log.log(self._level, text, *args, extra=extra)
+
+    def leave_out(self, count: int) -> None:
+        """Count events that have no line of their own."""
+        self._kept_back += count

@@ -14,7 +14,6 @@ from gearbridge.process import systemd
 from gearbridge.process.event_loop import nothing_is_garbage
 from gearbridge.process.logs import reopen
 from gearbridge.process.out_of_memory import watch
-from gearbridge.process.rate_limited_log import RateLimitedLog
 from gearbridge.process.sockets import shown
 from gearbridge.stores.database.redaction import redacted
 
@@ -22,7 +21,7 @@ from .backpressure import Backpressure
 from .budget import Budget, limits_of
 from .connection_limit import ConnectionLimit
 from .deferred_writes import DeferredWrites, write_outboxes
-from .job_timeout_log import log_timeouts
+from .incident_log import IncidentLog
 from .listener import CLOSE_TIMEOUT, Listener
 from .settings import settings_of
 from .store_tasks import StoreTasks
@@ -83,7 +82,7 @@ class Service:
         self._taken: StoreInUse | None = None  # the store is another server's now
         self._connections: dict[Connection, None] = {}
         self.budget = Budget(limits, self.engine, self._connections, self.flush)
-        self._noticed = RateLimitedLog(_log, burst=5)
+        self._incident_log = IncidentLog()
         self._timer: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._listener = Listener(config, self, tls)
@@ -235,9 +234,8 @@ class Service:
         overdue = self.engine.take_overdue()
         if overdue:
             self._commits.refused(overdue)
-        log_timeouts(self.engine.take_timeouts())
-        for notice in self.engine.take_notices():
-            self._noticed.warn("%s", notice)
+        if not self._stop.is_set():  # a server that ends loses its workers
+            self._incident_log.write(self.engine.take_incidents(), self.engine.take_notices())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

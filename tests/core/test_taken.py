@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gearbridge.core.incidents import TimeOut
 from gearbridge.core.peer import MOST_TAKEN
 
 from .conversation import Speaker, Talk
@@ -155,7 +156,8 @@ def test_a_job_that_takes_longer_than_its_worker_allows_ends_at_some_attempt() -
         worker.say("WORK_COMPLETE", handle, "r")
         assert worker.heard() == []
     assert attempts == 3
-    assert [late.seconds for late in talk.engine.take_timeouts()] == [1, 2]
+    ((late, _),) = talk.engine.take_incidents()
+    assert [one.seconds for one in late if isinstance(one, TimeOut)] == [1, 2]
     assert not talk.engine.lifecycle.deadlines.jobs
 
 

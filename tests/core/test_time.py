@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gearbridge.core.incidents import PAUSE, TimeOut
+
 from .conversation import Talk
 
 
@@ -58,14 +60,16 @@ def test_a_worker_over_its_time_loses_the_job() -> None:
     assert talk.engine.signals.wants_tick
     assert talk.tick(now=50) == 2
     other.say("PRE_SLEEP")
-    assert talk.tick(now=52) is None
+    assert talk.tick(now=52) == PAUSE
     assert other.heard() == [("NOOP",)]
     assert client.heard() == [], "as in gearmand the client is not told"
     assert slow.ask("WORK_COMPLETE", handle, "late") == []
     assert other.grab() == handle
-    ((taken, function, _, _, seconds),) = talk.engine.take_timeouts()
-    assert (taken, function, seconds) == (handle.encode(), b"f", 2.0)
-    assert talk.engine.take_timeouts() == []
+    (([late], more),) = talk.engine.take_incidents()
+    assert isinstance(late, TimeOut)
+    assert (late.handle, late.function, late.seconds, more) == (handle.encode(), b"f", 2.0, 0)
+    assert talk.engine.take_incidents() == []
+    assert talk.tick(now=53) is None
 
 
 def test_a_job_done_in_time_has_no_timer_left() -> None:

@@ -1,4 +1,4 @@
-"""What a server and a bridge log, as JSON: one object a line, with what it concerns as fields; and nothing per job."""
+"""What a server and a bridge log, as JSON: one object a line, with fields; and nothing for a job that goes well."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 from tests.fixtures.workers import working
+
+from .wire_client import WireClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +66,35 @@ def test_what_an_event_concerns_are_fields(tmp_path: Path) -> None:
         assert refused["functions"] == ["resize"]
         (handle,) = refused["handles"]
         assert handle.startswith("H:")
+
+
+def test_jobs_that_went_wrong_are_logged_with_their_handles(tmp_path: Path) -> None:
+    with (
+        GearbridgeServer(tmp_path, "--log-format", "json") as server,
+        WireClient(server.port) as client,
+        WireClient(server.port) as worker,
+    ):
+        worker.send("CAN_DO", "f")
+        failing, lost = (client.ask("SUBMIT_JOB_BG", "f", "", "x")[1] for _ in range(2))
+        assert worker.ask("GRAB_JOB")[1] == failing
+        worker.send("WORK_EXCEPTION", failing, "no\x1b[2Jdisk")
+        assert worker.ask("GRAB_JOB")[1] == lost
+        worker.close()
+
+        def logged() -> dict[str, str]:
+            return {entry["handles"][0]: entry["message"] for entry in entries(server) if "handles" in entry}
+
+        wait_until(lambda: len(logged()) == 2)
+        assert logged()[failing].endswith(r"(function 'f') has failed for good: 'no\x1b[2Jdisk'")
+        assert "has lost its worker 127.0.0.1 ('-'), whose connection ended" in logged()[lost]
+
+
+def test_a_server_that_stops_blames_no_worker(tmp_path: Path) -> None:
+    with GearbridgeServer(tmp_path) as server, WireClient(server.port) as worker:
+        worker.send("CAN_DO", "f")
+        worker.ask("SUBMIT_JOB_BG", "f", "", "x")
+        assert worker.ask("GRAB_JOB")[0] == "JOB_ASSIGN"
+        process = server.process
+        assert process is not None
+        assert process.terminate() == 0
+        assert "lost its worker" not in process.stderr
