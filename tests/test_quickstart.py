@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,8 @@ import pytest
 
 from gearbridge.extension.cluster import TemporaryCluster
 from gearbridge.ports import free_port
+
+from .fixtures.processes import ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,9 +110,15 @@ def test_a_page_does_what_it_says(name: str, tmp_path: Path, start_process: Star
         "GEARMAN_SERVERS": f"127.0.0.1:{port}",
         "PORT": str(ports["8000"]),
         "NODE_PATH": str(NODE_MODULES),
+        "PYTHONFAULTHANDLER": "1",
     }
     shell = start_process("bash", "script.sh", env=environment, cwd=tmp_path)
-    status = shell.wait(PAGE_PATIENCE)
+    try:
+        status = shell.wait(PAGE_PATIENCE)
+    except ProcessError as failure:
+        os.killpg(shell.pid, signal.SIGABRT)  # what is in Python shows where it stood
+        shell.wait()
+        raise AssertionError(f"{failure}\n--- standard error at the end\n{shell.stderr}") from None
     output = shell.stdout.decode()
     assert status == 0, f"{output}\n{shell.stderr}"
     seen = {}
