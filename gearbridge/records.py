@@ -67,11 +67,12 @@ class ClaimedJob(StoredJob):
 
     `max_attempts` is how often it is tried before it counts as failed, at least once; 0 means once. With `keep_result`
     the row stays when the job is done, with its result. `life` is the database's life in which the row was read,
-    set for a bridge only.
+    set for a bridge only. `enqueued` is when SQL did it, in seconds since 1970; None where that is unknown.
     """
 
-    __slots__ = ("keep_result", "life", "max_attempts")
+    __slots__ = ("enqueued", "keep_result", "life", "max_attempts")
 
+    enqueued: int | None
     max_attempts: int
     keep_result: bool
     life: bytes
@@ -179,3 +180,28 @@ class Backlog(NamedTuple):
     priority: int
     due: bool
     jobs: int
+
+
+class WaitingRows(NamedTuple):
+    """The rows of a function that wait in the job table and that this server has not claimed.
+
+    `enqueued` are those of SQL: ready ones by priority, then those that are due later. `spilled` are those that came
+    over a socket, in the same order, with all that have a due time as the last. `oldest` is when the oldest ready row
+    of SQL was enqueued, in seconds since 1970.
+    """
+
+    function: bytes
+    enqueued: tuple[int, int, int, int]
+    spilled: tuple[int, int, int, int]
+    oldest: int | None
+
+
+class RowsWaiting(NamedTuple):
+    """A count of the waiting rows: of the functions that have changed or, where it `is_whole`, of all that have any.
+
+    `has_more`: more rows are to be counted.
+    """
+
+    functions: list[WaitingRows]
+    is_whole: bool
+    has_more: bool

@@ -15,7 +15,7 @@ from .config import WINDOW_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from gearbridge.records import ClaimedJob, Operation, StoredJob
+    from gearbridge.records import ClaimedJob, Operation, RowsWaiting, StoredJob
     from gearbridge.stores.interface import ClaimableStore, OwnedStore, Traits, Wakeup
 
 
@@ -88,6 +88,11 @@ class BridgedTable:
     def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
         """The store's."""
         return self._store.prune(done_before, failed_before, at_most)
+
+    def count_waiting(self, *, again: bool) -> RowsWaiting:
+        """Count as the store does; of the functions that match."""
+        counted = self._store.count_waiting(again=again)
+        return counted._replace(functions=[one for one in counted.functions if self._matches(one.function)])
 
     def wakeup(self) -> Wakeup:
         """The store's."""

@@ -16,6 +16,7 @@ from .jobs import ReclaimedJob, line_of
 from .prefetch import PrefetchRate
 from .queue import coalescing_key
 from .sampling import sample, sample_of_many
+from .table_counts import count_claimed, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,10 @@ def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
         key = coalescing_key(job.unique_key, job.payload)
         # The table keeps its unique keys apart from those of jobs that came over a socket.
         queue.add(function, job, None if key in function.uniques else key)
+        count_claimed(function, claimed)
         _have(state, function, job)
+        if claimed.enqueued is not None and not job.due:
+            job.since = moment_of(queue, claimed.enqueued)
     _take_back(state, returned)
 
 
@@ -165,13 +169,3 @@ def record_backlog(state: State, backlog: Iterable[Backlog]) -> int:
         queue.count_spilled(function, line_of(part.priority, part.due), part.jobs)
         count += part.jobs
     return count
-
-
-def recount(state: State, backlog: Iterable[Backlog]) -> None:
-    """Know what waits in a table that other nodes use too, as it was counted there."""
-    queue = state.queue
-    lines: dict[bytes, list[int]] = {}
-    for part in backlog:
-        lines.setdefault(part.function, [0, 0, 0, 0])[line_of(part.priority, part.due)] += part.jobs
-    for name in {*lines, *(function.name for function in queue.functions.values() if any(function.spilled))}:
-        queue.recount(queue.function(name), lines.get(name, [0, 0, 0, 0]))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def tick(lifecycle: JobLifecycle, now: float, wall: float) -> float | None:
     """Do what is due; return in how many seconds something will be, None for never."""
     queue = lifecycle.queue
-    queue.now = now
+    queue.now, queue.wall_ahead = now, wall - now
     unplanned, lifecycle.unplanned = lifecycle.unplanned, []
     for job, schedule in unplanned:
         job.due = next_time(schedule, wall)

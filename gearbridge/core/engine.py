@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from .acknowledgement import Acknowledgement
 from .admission import Admission
-from .claims import add_claimed, capacity_in_bytes, claim_capacity, record_backlog, recount
+from .claims import add_claimed, capacity_in_bytes, claim_capacity, record_backlog
 from .clock import tick
 from .dispatch import dispatch_table
 from .draining import drain, is_idle, take_no_more
@@ -32,12 +32,22 @@ from .peer import Interrupted, OthersTurn, Peer
 from .pending_reply import NO_ANSWER
 from .shortage import set_short_of_memory
 from .snapshot import Snapshot
+from .table_counts import recount
 from .table_lookups import reply
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, Limits, NodeStatus, Operation, StoredJob, WaitingJob
+    from gearbridge.records import (
+        Backlog,
+        ClaimedJob,
+        Limits,
+        NodeStatus,
+        Operation,
+        RowsWaiting,
+        StoredJob,
+        WaitingJob,
+    )
     from gearbridge.wire.parser import Packet
 
     from .incidents import Incident
@@ -118,9 +128,10 @@ class Engine:
         """Know what else waits in the store's table, beyond the window; return how many jobs that is."""
         return record_backlog(self.lifecycle, backlog)
 
-    def recount(self, backlog: Iterable[Backlog]) -> None:
-        """Know anew what waits in a table that other nodes use too."""
-        recount(self.lifecycle, backlog)
+    def recount(self, counted: RowsWaiting, since: float | None) -> None:
+        """Apply the store's count of what waits in its table; all of it was counted `since` then, None for not yet."""
+        recount(self.lifecycle, counted)
+        self.lifecycle.counted_since = since
 
     def take_limits(self) -> dict[bytes, Limits]:
         """Return the limits of waiting jobs that were set here since the last call, by function."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from .jobs import QUEUED, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .histograms import Timing
     from .jobs import Job
     from .prefetch import PrefetchRate
@@ -52,6 +54,7 @@ NO_WORKERS: dict[FunctionWorker, int] = {}
 NO_SLEEPERS: dict[FunctionWorker, None] = {}
 ZEROS = cast("list[int]", (0, 0, 0))
 FOUR_ZEROS = cast("list[int]", (0, 0, 0, 0))
+NONE_ENQUEUED = (0, 0, 0, 0)
 
 
 class Function:
@@ -65,12 +68,14 @@ class Function:
         "added",
         "cancelled",
         "claimed",
+        "enqueued",
         "failed",
         "ghosts",
         "limits",
         "lost",
         "moved",
         "name",
+        "oldest_row",
         "pace",
         "put_back",
         "ready",
@@ -100,6 +105,9 @@ class Function:
         self.running = 0
         self.claimed = ZEROS  # jobs in memory that were claimed from the table, by priority
         self.spilled = FOUR_ZEROS  # jobs that wait in the table and came over a socket: by priority, or due later
+        # Rows that SQL enqueued and that are not claimed here, in the same lines; not in `total`.
+        self.enqueued: Sequence[int] = NONE_ENQUEUED
+        self.oldest_row: int | None = None  # when the oldest of them that is ready was enqueued, in seconds since 1970
         self.returned = ZEROS  # jobs in memory that are `in_line`, by priority
         self.limits = ZEROS  # maxqueue by priority; 0 is unlimited
         self.workers = NO_WORKERS  # registered, with their timeout in milliseconds (0: none)
@@ -170,13 +178,22 @@ class Function:
         """Return the number of waiting jobs of this priority that may be taken, here or once they are claimed."""
         return len(self.ready[priority]) - self.ghosts[priority] + self.spilled[priority]
 
+    def waiting(self, priority: int) -> int:
+        """Return the number of waiting jobs of this priority, here and in the table, whichever way they came."""
+        return self.queued(priority) + self.enqueued[priority]
+
+    @property
+    def unfinished(self) -> int:
+        """Number of unfinished jobs, here and in the table, whichever way they came."""
+        return self.total + sum(self.enqueued)
+
     def waits_spilled(self, priority: int) -> bool:
         """Return whether an unfinished job of this priority, or of a more urgent one, is or was spilled."""
         return any(self.spilled[: priority + 1]) or any(self.returned[: priority + 1])
 
     def idle(self) -> bool:
         """Return whether it has neither jobs nor workers, and no limit."""
-        return not (self.total or self.workers or any(self.limits))
+        return not (self.total or self.workers or any(self.limits) or any(self.enqueued))
 
     def first(self, priority: int) -> Job | None:
         """The next job of this priority, left in its place."""

@@ -52,6 +52,7 @@ class JobQueue(KnownFunctions):
         self._due = DueJobs()
         self.withheld = False  # background jobs are not given out
         self.open_until = math.inf  # until then `take` is for every worker; afterwards gate.py looks, and sets it anew
+        self.wall_ahead = 0.0  # seconds since 1970 less `now`, as of the last tick; 0 before the first one
         self.now = 0.0  # in seconds on a clock that never steps, set by the shell before it passes what it has read
 
     def find_unique(self, unique_key: bytes) -> Job | None:
@@ -106,10 +107,7 @@ class JobQueue(KnownFunctions):
         yield from (job for job in self._due if job.function == function.name and job.claimed and job.due)
 
     def recount(self, function: Function, spilled: list[int]) -> None:
-        """Set the counts of jobs that wait in the table, by line; jobs on their way there come on top."""
-        for job in self.jobs.values():
-            if job.spilled and job.function == function.name:
-                spilled[job.line] += 1
+        """Set the counts of jobs that wait in the table, by line, those on their way there included."""
         change = sum(spilled) - sum(function.spilled)
         function.spilled = spilled
         function.total += change

@@ -54,7 +54,7 @@ class TimedJob(_Timed, Job):
 
 
 class TimedEnqueuedJob(_Timed, EnqueuedJob):
-    """A job that SQL enqueued and that is a sample. It waits from the claim on."""
+    """A job that SQL enqueued and that is a sample. It waits from when it was enqueued, to the second."""
 
     def __init__(self, queue: JobQueue, timing: Timing, weight: int, *job: Any) -> None:
         self.watch(queue, timing, weight)

@@ -26,6 +26,7 @@ class FunctionSnapshot(NamedTuple):
 
     queued: jobs that a worker may take, by priority: high, normal, low.
     later: jobs that wait for their commit, or for the time when they are due.
+        Both count what waits in the job table, whichever way it came.
     oldest: age of the oldest waiting job in seconds; None when none waits.
     retried: attempts that are repeated, because the worker was lost or the job may be retried.
     abandoned: ended because no client waited for the result any more, or refused by the store.
@@ -43,6 +44,11 @@ class FunctionSnapshot(NamedTuple):
     retried: int
     cancelled: int
     abandoned: int
+
+    @property
+    def lacks_workers(self) -> bool:
+        """Whether it has waiting jobs, and no worker."""
+        return not self.workers and (any(self.queued) or self.later > 0)
 
 
 class TimesSnapshot(NamedTuple):
@@ -117,11 +123,20 @@ class Snapshot:
 
     def functions(self, now: float) -> list[FunctionSnapshot]:
         """All functions, in the order they became known, but for those forgotten again."""
-        return [_shown(function, now) for function in self._queue.functions.values()]
+        ahead = self._queue.wall_ahead
+        return [_shown(function, now, ahead) for function in self._queue.functions.values()]
+
+    def counted(self, now: float) -> float | None:
+        """Return for how many seconds changes by other sessions may be missing in what waits in the table.
+
+        None where nothing can wait there, or it was not counted yet.
+        """
+        since = self._lifecycle.counted_since
+        return None if since is None else max(0.0, now - since)
 
     def forgotten(self) -> FunctionSnapshot:
         """Return the counts of functions that are not known any more."""
-        return _shown(self._queue.forgotten, 0.0)
+        return _shown(self._queue.forgotten, 0.0, 0.0)
 
     def times(self, limit: int) -> list[TimesSnapshot]:
         """The times of the first functions, in the order of `functions`."""
@@ -194,13 +209,16 @@ class Snapshot:
         return self._lifecycle.settling.unwritten
 
 
-def _shown(function: Function, now: float) -> FunctionSnapshot:
-    queued = (function.queued(0), function.queued(1), function.queued(2))
+def _shown(function: Function, now: float, wall_ahead: float) -> FunctionSnapshot:
+    queued = (function.waiting(0), function.waiting(1), function.waiting(2))
     oldest = function.oldest() if function.total else None
+    if function.oldest_row is not None and any(function.enqueued[:3]):
+        row = function.oldest_row - wall_ahead
+        oldest = row if oldest is None else min(oldest, row)
     return FunctionSnapshot(
         function.name,
         queued,
-        function.total - function.running - sum(queued),
+        function.unfinished - function.running - sum(queued),
         function.running,
         len(function.workers),
         None if oldest is None else max(0.0, now - oldest),

@@ -51,6 +51,7 @@ class State:
         self.lease = Lease(self.signals)
         self.limits: dict[bytes, Limits] = {}  # set here, and not known to the other nodes yet
         self.nodes: tuple[NodeStatus, ...] = ()  # that share the table, as far as it is known
+        self.counted_since: float | None = None  # all that waits in the table, on the shell's clock; None: never yet
         self.journal = Journal(settings.store_patience)
         self.store_trouble = NO_ANSWER  # or as the shell knows it
         self.overdue: list[StoredJob] = []  # whose submits were refused since the shell last looked

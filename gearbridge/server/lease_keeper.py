@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from gearbridge.core.engine import Engine
     from gearbridge.persistence.store_thread import Committer
-    from gearbridge.records import Backlog, Limits, NodeStatus
+    from gearbridge.records import Limits, NodeStatus
     from gearbridge.stores.interface import SharedStore
 
 _log = logging.getLogger(__name__)
@@ -40,9 +40,8 @@ _log = logging.getLogger(__name__)
 _SHARE = 0.95
 #: Seconds until the next try to begin a new lease.
 _AFTER_FAILURE = 0.5
-#: Seconds between two counts of what waits in the table, and for how many times longer than it took there is none.
-_COUNT = 1.0
-_COUNT_SPARES = 20
+#: Seconds between two looks at what all nodes agree on.
+_LOOK = 1.0
 
 
 class LeaseKeeper:
@@ -60,8 +59,6 @@ class LeaseKeeper:
         self._stopping = False
         self._asked = 0  # how often the committer's thread asked for a lease,
         self._known = 0  # and what of that the engine knows: an earlier beat is no proof for the jobs since
-        self._counting = 0.0  # seconds that the last count took
-        self._count_pause = _COUNT
         self._troubled = False
         self._lost = asyncio.Event()
         committer.regain = self._regain
@@ -80,7 +77,7 @@ class LeaseKeeper:
         else:
             self._engine.resume(begin + self._lease * _SHARE)
         self._thread.start()
-        self._tasks = [self._loop.create_task(work()) for work in (self._keep_leased, self._keep_counted)]
+        self._tasks = [self._loop.create_task(work()) for work in (self._keep_leased, self._keep_agreed)]
 
     def lost(self) -> None:
         """Note that the engine has found its lease over."""
@@ -183,32 +180,22 @@ class LeaseKeeper:
         self._call_in_loop(self._regained_in_turn, asked, begin + self._lease * _SHARE, lost)
         return lost
 
-    def _look(
-        self, changed: Mapping[bytes, Limits]
-    ) -> tuple[list[Backlog], tuple[NodeStatus, ...], dict[bytes, Limits]]:
+    def _look(self, changed: Mapping[bytes, Limits]) -> tuple[tuple[NodeStatus, ...], dict[bytes, Limits]]:
         """Read what all nodes should agree on."""
         if changed:
             self._store.set_limits(changed)
-        begin = time.monotonic()
-        backlog = self._store.backlog()
-        # Of the count alone, and of the quicker one of two: how long it waited for its turn, or for a database that was
-        # stopped, is no measure of its cost.
-        before, self._counting = self._counting, time.monotonic() - begin
-        self._count_pause = max(_COUNT, _COUNT_SPARES * min(before, self._counting))
-        return backlog, tuple(self._store.nodes()), self._store.limits()
+        return tuple(self._store.nodes()), self._store.limits()
 
-    async def _keep_counted(self) -> None:
+    async def _keep_agreed(self) -> None:
         while True:
-            self._count_pause = _COUNT
             changed = self._engine.take_limits()
             try:
-                backlog, nodes, limits = await ask(self._committer, partial(self._look, changed))
+                nodes, limits = await ask(self._committer, partial(self._look, changed))
             except StoreError as error:
-                _log.debug("waiting jobs cannot be counted now: %s", error)
+                _log.debug("the nodes and their limits cannot be read now: %s", error)
                 self._engine.return_limits(changed)
             else:
-                self._engine.recount(backlog)
                 self._engine.apply_limits(limits)
                 self._engine.set_nodes(nodes)
                 self._flush()
-            await asyncio.sleep(self._count_pause)
+            await asyncio.sleep(_LOOK)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from gearbridge.persistence.claimer import Claimer
 from gearbridge.persistence.owner_session import Ownership
 from gearbridge.persistence.retention import Retention
+from gearbridge.persistence.waiting_counter import WaitingCounter
 
 from .lease_keeper import LeaseKeeper
 
@@ -40,6 +41,7 @@ class StoreTasks:
         self._flush = flush
         self._claimer: Claimer | None = None
         self._retention: Retention | None = None
+        self._counter: WaitingCounter | None = None
         self._lease: LeaseKeeper | None = None
         self._ownership: Ownership | None = None
         traits = store.traits
@@ -49,6 +51,7 @@ class StoreTasks:
             commits.answer_lookups(engine)
             self._claimer = Claimer(engine, committer, table, flush)
             self._retention = Retention(committer, table, config.keep_done, config.keep_failed)
+            self._counter = WaitingCounter(committer, table, engine.recount)
         if traits.shared:
             self._lease = LeaseKeeper(engine, committer, cast("SharedStore", store), config.lease, flush)
         if traits.owned:
@@ -61,6 +64,8 @@ class StoreTasks:
             self._claimer.start()
         if self._retention is not None:
             self._retention.start()
+        if self._counter is not None:
+            self._counter.start()
         if self._lease is not None:
             await self._lease.start()
         if self._ownership is not None:
@@ -68,7 +73,7 @@ class StoreTasks:
 
     async def stop(self) -> None:
         """End them, in the order in which they began."""
-        for task in (self._claimer, self._retention, self._lease, self._ownership):
+        for task in (self._claimer, self._retention, self._counter, self._lease, self._ownership):
             if task is not None:
                 await task.stop()
 

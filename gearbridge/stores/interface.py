@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gearbridge.records import Backlog, ClaimedJob, Limits, NodeStatus, Operation, Put, StoredJob, WaitingJob
+    from gearbridge.records import (
+        Backlog,
+        ClaimedJob,
+        Limits,
+        NodeStatus,
+        Operation,
+        Put,
+        RowsWaiting,
+        StoredJob,
+        WaitingJob,
+    )
 
 
 #: Heartbeats of a node in the time of one lease; before it removes another node it must have made so many in a row.
@@ -138,6 +148,13 @@ class ClaimableStore(Store, Protocol):
 
         Another, too, once the database was put back to what it was before (database_identity.py). Only the owner of
         the table may call it.
+        """
+
+    def count_waiting(self, *, again: bool) -> RowsWaiting:
+        """Count some of the rows that wait and are not claimed here: those that came since the last call.
+
+        With `again` a part of a pass over all rows, which finds what other sessions have changed; until all rows were
+        counted once both are the same. Takes some hundredths of a second. Where there `has_more` call it again.
         """
 
     def wakeup(self) -> Wakeup:

@@ -79,5 +79,5 @@ def claimed_job(job: StoredJob) -> ClaimedJob:
     claimed = ClaimedJob(
         job.handle, job.function, job.payload, job.unique_key, job.priority, job.due, job.attempts, job.reducer
     )
-    claimed.max_attempts, claimed.keep_result = 0, False
+    claimed.max_attempts, claimed.keep_result, claimed.enqueued = 0, False, None
     return claimed

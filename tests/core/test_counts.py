@@ -194,7 +194,7 @@ def test_an_attempt_that_sql_will_repeat_is_no_failure_yet() -> None:
     talk = Talk(durable=True)
     worker = talk.worker("f")
     claimed = ClaimedJob(b"S:1", b"f", b"x")
-    claimed.max_attempts, claimed.keep_result = 2, False
+    claimed.max_attempts, claimed.keep_result, claimed.enqueued = 2, False, None
     for attempt in (0, 1):
         claimed.attempts = attempt
         talk.engine.claimed([claimed], talk.now)

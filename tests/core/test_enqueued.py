@@ -17,6 +17,7 @@ def enqueued(
     job = ClaimedJob(handle.encode(), b"f", b"payload", unique_key, due=due)
     job.max_attempts = max_attempts
     job.keep_result = keep
+    job.enqueued = None
     return job
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gearbridge.core.jobs import RUNNING
-from gearbridge.records import Backlog, Drop, Put, Release, Update, WaitingJob
+from gearbridge.records import Drop, Put, Release, RowsWaiting, Update, WaitingJob, WaitingRows
 
 from .conversation import Talk
 from .table import claimed_job
@@ -142,12 +142,12 @@ class Node:
         return reply[1]
 
     def count(self) -> None:
-        lines: dict[tuple[bytes, int, bool], int] = {}
+        counts: dict[bytes, list[int]] = {}
         for row in self.table.rows.values():
             if self.table.owners.get(row.handle) != self.epoch:
-                line = (row.function, int(row.priority), bool(row.due))
-                lines[line] = lines.get(line, 0) + 1
-        self.talk.engine.recount([Backlog(*line, jobs) for line, jobs in lines.items()])
+                counts.setdefault(row.function, [0, 0, 0, 0])[3 if row.due else row.priority] += 1
+        rows = [WaitingRows(name, (0, 0, 0, 0), (a, b, c, d), None) for name, (a, b, c, d) in counts.items()]
+        self.talk.engine.recount(RowsWaiting(rows, True, False), 0.0)
 
     def die(self) -> None:
         self.table.epochs.discard(self.epoch)

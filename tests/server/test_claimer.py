@@ -10,7 +10,7 @@ from gearbridge.core.settings import Settings
 from gearbridge.persistence import claimer as claimer_module
 from gearbridge.persistence.claimer import Claimer
 from gearbridge.persistence.store_thread import Committer
-from gearbridge.records import ClaimedJob
+from gearbridge.records import ClaimedJob, RowsWaiting
 from gearbridge.stores.interface import Traits
 from gearbridge.stores.jobtable.polling import Polling
 from gearbridge.stores.memory import MemoryStore
@@ -46,7 +46,7 @@ class OneJob(MemoryStore):
         if self.looks != 3 or b"f" not in claim_capacity:
             return []
         job = ClaimedJob(b"S:1", b"f", b"")
-        job.max_attempts, job.keep_result = 0, False
+        job.max_attempts, job.keep_result, job.enqueued = 0, False, None
         return [job]
 
     def prune(self, done_before: int, failed_before: int, at_most: int) -> int:
@@ -57,6 +57,9 @@ class OneJob(MemoryStore):
 
     def life(self) -> bytes:
         return b""
+
+    def count_waiting(self, *, again: bool) -> RowsWaiting:
+        return RowsWaiting([], again, False)
 
     def wakeup(self) -> Polling:
         return BrokenDoorbell(0.01)

@@ -30,6 +30,7 @@ def enqueue(place: Place, *rows: dict[str, Any]) -> None:
         "due": 0,
         "attempts": 0,
         "reducer": "",
+        "enqueued": None,
         "finished": None,
     }
     with place.connect() as connection:

@@ -98,7 +98,7 @@ class AdminCommands:
 
     def _status(self, _words: Words) -> bytes:
         lines = [
-            b"%b\t%d\t%d\t%d\n" % (shown(name), function.total, function.running, len(function.workers))
+            b"%b\t%d\t%d\t%d\n" % (shown(name), function.unfinished, function.running, len(function.workers))
             for name, function in self._queue.functions.items()
         ]
         return b"".join(lines) + END
@@ -106,7 +106,7 @@ class AdminCommands:
     def _priority_status(self, _words: Words) -> bytes:
         lines = [
             b"%b\t%d\t%d\t%d\t%d\n"
-            % (shown(name), function.queued(0), function.queued(1), function.queued(2), len(function.workers))
+            % (shown(name), function.waiting(0), function.waiting(1), function.waiting(2), len(function.workers))
             for name, function in self._queue.functions.items()
         ]
         return b"".join(lines) + END
@@ -184,7 +184,7 @@ class AdminCommands:
         if function is None:
             return b"ERR function not found\r\n"
         # gearmand drops a function with queued jobs and loses them; here that is refused in the words it has for it.
-        if function.total or function.workers:
+        if function.unfinished or function.workers:
             return b"ERR there are still connected workers or executing clients\r\n"
         self._queue.drop_function(words[2])
         return OK

@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import Done, Drop, Failed, Release, Retry
 
+from .waiting_counts import WaitingCounts, claimed_row
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from gearbridge.records import ClaimedJob, Operation
+    from sqlalchemy import Connection
+
+    from gearbridge.records import ClaimedJob, Operation, RowsWaiting
+
+    from .waiting_counts import ClaimedRow
 
 
 class ClaimedRows:
-    """Claimed rows, by handle."""
+    """Claimed rows, by handle, and the counts of the others that wait."""
 
     def __init__(self) -> None:
-        self._rows: dict[bytes, tuple[int, bytes]] = {}
+        self._waiting = WaitingCounts()
+        self._rows: dict[bytes, ClaimedRow] = {}
         self._ids: set[int] = set()
         self._counts: Counter[bytes] = Counter()
 
@@ -36,16 +43,17 @@ class ClaimedRows:
 
     def keep_only(self, ids: Collection[int]) -> frozenset[bytes]:
         """Forget all others; return the handles of those that were claimed."""
-        gone = {handle: found for handle, found in self._rows.items() if found[0] not in ids}
+        gone = {handle: found for handle, found in self._rows.items() if found.row not in ids}
         for handle in gone:
             self._forget(handle)
         return frozenset(gone)
 
     def take(self, job: ClaimedJob, row: int) -> None:
         """Record this row as claimed."""
-        self._rows[job.handle] = (row, job.function)
+        self._rows[job.handle] = claimed = claimed_row(job, row)
         self._ids.add(row)
         self._counts[job.function] += 1
+        self._waiting.claimed(claimed)
 
     def settle(self, group: Sequence[Operation]) -> None:
         """Remove the rows that these operations ended; they have been applied."""
@@ -53,10 +61,17 @@ class ClaimedRows:
             return
         for operation in group:
             if isinstance(operation, (Drop, Done, Retry, Failed, Release)):
-                self._forget(operation.handle)
+                found = self._forget(operation.handle)
+                if found is not None and isinstance(operation, (Retry, Release)):
+                    self._waiting.given_back(found, later=isinstance(operation, Retry))
 
-    def _forget(self, handle: bytes) -> None:
+    def count_waiting(self, connection: Connection, now: int, *, again: bool) -> RowsWaiting:
+        """Count a slice of the rows that wait and are not claimed. `now`: seconds since 1970."""
+        return self._waiting.count(connection, self._rows.values(), now, again=again)
+
+    def _forget(self, handle: bytes) -> ClaimedRow | None:
         found = self._rows.pop(handle, None)
         if found is not None:
-            self._ids.discard(found[0])
-            self._counts[found[1]] -= 1
+            self._ids.discard(found.row)
+            self._counts[found.function] -= 1
+        return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.records import ClaimedJob, Done, Failed, Progress, Release, Retry, StoredJob
 
-from .backoff import pause_before
 from .names import from_text, to_text
 from .schema import DONE, FAILED
 
@@ -46,21 +46,25 @@ def row_of(stored: StoredJob, handle: str) -> Row:
 SETTLED = ("state", "attempts", "due", "error", "result", "finished", "owner", "numerator", "denominator")
 UNCHANGED: tuple[None, ...] = (None,) * len(SETTLED)
 
+#: Seconds: the longest pause before a failed job is tried again, before it is spread.
+_LONGEST = 3600
+
 #: Characters of an error that are kept; MySQL's TEXT has room for so many of four bytes, NUL written out.
 _ERROR_LENGTH = 4000
 
 Settlement = tuple[object, ...]
 
 #: The columns of a claimed job, in the order of `claimed_of`.
-CLAIM_COLUMNS = (*COLUMNS, "max_attempts", "keep_result")
+CLAIM_COLUMNS = (*COLUMNS, "max_attempts", "keep_result", "enqueued")
 
 
 def claimed_of(row: Sequence[Any]) -> ClaimedJob:
     """The job that a row, in the order of CLAIM_COLUMNS, was made of."""
-    *stored, max_attempts, keep_result = row
+    *stored, max_attempts, keep_result, enqueued = row
     job = ClaimedJob(*_fields_of(stored))
     job.max_attempts = max_attempts
     job.keep_result = bool(keep_result)
+    job.enqueued = enqueued
     return job
 
 
@@ -97,6 +101,15 @@ def settlement_of(operation: Operation, now: int) -> Settlement:
         return (*UNCHANGED[:-3], 0, 0, 0)
     assert isinstance(operation, Failed)
     return (FAILED, operation.attempts, None, _error(operation.error), None, now, 0, None, None)
+
+
+def pause_before(attempts: int) -> int:
+    """Return whole seconds until the next try, after so many failed ones: 2, 4, 8 and so on, up to an hour.
+
+    Each is made up to a quarter longer or shorter, so that what failed together does not come back together.
+    """
+    pause = min(_LONGEST, 1 << min(attempts, 20))
+    return max(1, round(pause * random.uniform(0.75, 1.25)))
 
 
 def _error(text: str) -> str:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from gearbridge.records import ClaimedJob, Operation, StoredJob
+    from gearbridge.records import ClaimedJob, Operation, RowsWaiting, StoredJob
 
     from ..interface import Wakeup
     from .claim_size import Fit
@@ -165,6 +165,13 @@ class TableStore(ConnectedStore):
         with self._as_store_errors():
             rows = self._outlasting(lambda: self._all(self._counting()))
         return [Backlog(from_text(name), priority, bool(later), count) for name, priority, later, count in rows]
+
+    def count_waiting(self, *, again: bool) -> RowsWaiting:
+        """Count a slice of what waits, in the order of ids."""
+        with self._as_store_errors(), self._watched():
+            connection = self._connected()
+            with connection.begin():
+                return self._held.count_waiting(connection, int(self._clock.now()), again=again)
 
     def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
         """Those that wait, looked for by handle."""

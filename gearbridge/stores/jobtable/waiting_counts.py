@@ -1,0 +1,198 @@
+"""Counts of the rows that wait in the job table and that this store has not claimed, by function.
+
+A table of millions of rows is counted in slices of some milliseconds, in the order of their ids: a commit group waits
+for one slice at most, and no transaction is open for long. What is new since the last slice is counted once. A pass
+over the whole table finds what other sessions and nodes have changed.
+
+Rules of this file:
+1. Counts cover the rows up to an id. What this store claims and gives back of them is counted at once.
+2. A pass counts anew, beside the counts that are shown, and replaces them when it has come to the end.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import bindparam, case, func, select
+
+from gearbridge.records import ENQUEUED, RowsWaiting, WaitingRows
+
+from .names import from_text
+from .schema import WAITING, job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from gearbridge.records import ClaimedJob
+
+#: Functions that are counted. A role that may enqueue any function could have a server hold any number of them.
+_FUNCTIONS = 20_000
+#: Rows of the first slice, of the smallest and of the largest one, and seconds that a slice should take.
+_FIRST, _LEAST, _MOST = 5_000, 500, 100_000
+_SECONDS = 0.02
+
+_after = job.c.id > bindparam("after")
+_LAST_OF_SLICE = select(job.c.id).where(_after).order_by(job.c.id).limit(1).offset(bindparam("rows"))
+_LAST = select(func.max(job.c.id))
+_by_sql = case(((job.c.handle >= ENQUEUED.decode()) & (job.c.handle < "S;"), 1), else_=0).label("by_sql")
+#: 0: to be run at once; 1: later, and the time has come; 2: later.
+_when = case((job.c.due == 0, 0), (job.c.due <= bindparam("now"), 1), else_=2).label("when_due")
+_SLICE = (
+    select(job.c.function, job.c.priority, _by_sql, _when, func.count(), func.min(job.c.enqueued))
+    .where(_after, job.c.id <= bindparam("last"), job.c.state == WAITING)
+    .group_by(job.c.function, job.c.priority, _by_sql, _when)
+    .with_hint(job, "FORCE INDEX (PRIMARY)", "mysql")
+    .with_hint(job, "FORCE INDEX (PRIMARY)", "mariadb")
+)
+
+_LATER = 3
+#: Where the counts of what came over a socket begin, and the times of the oldest that SQL enqueued.
+_SPILLED, _OLDEST = 4, 8
+_SIZE = 11
+
+
+def _position(priority: int, *, by_sql: bool, is_later: int) -> int:
+    """Return where rows of this kind are counted."""
+    return (0 if by_sql else _SPILLED) + (_LATER if is_later else priority)
+
+
+class ClaimedRow(NamedTuple):
+    """A row that this store has claimed. `due` is 0 for one that may run at once."""
+
+    row: int
+    function: bytes
+    priority: int
+    due: int
+    enqueued: int | None
+    by_sql: bool
+
+
+def claimed_row(claimed: ClaimedJob, row: int) -> ClaimedRow:
+    """Return what is remembered of a claimed job."""
+    by_sql = claimed.handle.startswith(ENQUEUED)
+    return ClaimedRow(row, claimed.function, claimed.priority, claimed.due, claimed.enqueued, by_sql)
+
+
+class _Counts:
+    """Counts of the rows up to an id, by function: SQL's by line, those from sockets by line, the oldest times."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.functions: dict[bytes, list[int]] = {}
+
+    def add(self, function: bytes, position: int, count: int, oldest: int | None = None) -> None:
+        """Add to one of the function's counts."""
+        counts = self.functions.get(function)
+        if counts is None:
+            if len(self.functions) >= _FUNCTIONS:
+                return
+            counts = self.functions[function] = [0] * _SIZE
+        counts[position] += count
+        if oldest is not None and position < _LATER:
+            before = counts[_OLDEST + position]
+            counts[_OLDEST + position] = min(before or oldest, oldest)
+
+    def remove(self, claimed: ClaimedRow) -> None:
+        """Count a row no more, because it is claimed. What is left of its kind came later."""
+        counts = self.functions.get(claimed.function)
+        if counts is None:
+            return
+        position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=claimed.due)
+        if claimed.due and not counts[position]:  # its time had come when it was counted
+            position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=False)
+        if counts[position]:
+            counts[position] -= 1
+            if position < _LATER and claimed.enqueued is not None:
+                oldest = _OLDEST + position
+                counts[oldest] = max(counts[oldest], claimed.enqueued)
+
+    def rows_of(self, function: bytes) -> WaitingRows:
+        """Return the counts of a function."""
+        counts = self.functions.get(function)
+        if counts is None:
+            return WaitingRows(function, (0, 0, 0, 0), (0, 0, 0, 0), None)
+        times = [time for count, time in zip(counts[:_LATER], counts[_OLDEST:], strict=True) if count and time]
+        high, normal, low, later, *spilled = counts[:_OLDEST]
+        return WaitingRows(
+            function,
+            (high, normal, low, later),
+            (spilled[0], spilled[1], spilled[2], spilled[3]),
+            min(times, default=None),
+        )
+
+
+class WaitingCounts:
+    """The counts of one store's table. Calls come from the thread that calls the store."""
+
+    def __init__(self) -> None:
+        self._shown = _Counts()
+        self._pass: _Counts | None = None
+        self._changed: set[bytes] = set()
+        self._rows = _FIRST  # of a slice
+        self._is_whole = False  # all was counted once
+
+    def count(self, connection: Connection, claimed: Iterable[ClaimedRow], now: int, *, again: bool) -> RowsWaiting:
+        """Count one slice: of a pass over all rows, begun where none is, or else of what is new."""
+        if not again or not self._is_whole:
+            counts = self._shown
+        elif self._pass is None:
+            counts = self._pass = _Counts()
+        else:
+            counts = self._pass
+        is_last = self._count_slice(connection, counts, claimed, now)
+        is_whole = is_last and (counts is self._pass or not self._is_whole)
+        if is_whole:
+            self._is_whole = True
+            self._shown, self._pass = counts, None
+            self._changed.clear()
+            return RowsWaiting([counts.rows_of(name) for name in counts.functions], True, False)
+        if counts is self._pass or not is_last:
+            return RowsWaiting([], False, True)
+        changed, self._changed = self._changed, set()
+        return RowsWaiting([counts.rows_of(name) for name in changed], False, False)
+
+    def claimed(self, claimed: ClaimedRow) -> None:
+        """Record a claim."""
+        for counts in (self._shown, self._pass):
+            if counts is not None and claimed.row <= counts.last:
+                counts.remove(claimed)
+        self._changed.add(claimed.function)
+
+    def given_back(self, claimed: ClaimedRow, *, later: bool) -> None:
+        """Record that a claimed row waits again; `later`: not before a pause is over."""
+        position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=later or claimed.due)
+        for counts in (self._shown, self._pass):
+            if counts is not None and claimed.row <= counts.last:
+                counts.add(claimed.function, position, 1, claimed.enqueued)
+        self._changed.add(claimed.function)
+
+    def _count_slice(self, connection: Connection, counts: _Counts, claimed: Iterable[ClaimedRow], now: int) -> bool:
+        """Count the rows behind those that are counted; return whether these were the last ones."""
+        begin = time.monotonic()
+        after = counts.last
+        last = connection.execute(_LAST_OF_SLICE, {"after": after, "rows": self._rows - 1}).scalar()
+        is_last = last is None
+        if last is None:
+            last = max(after, connection.execute(_LAST).scalar() or 0)
+        rows = connection.execute(_SLICE, {"after": after, "last": last, "now": now}).all() if last > after else []
+        for name, priority, by_sql, when, count, oldest in rows:
+            function = from_text(name)
+            position = _position(priority, by_sql=by_sql, is_later=when == 2 if by_sql else when)
+            counts.add(function, position, count, oldest)
+            if counts is self._shown:
+                self._changed.add(function)
+        counts.last = last
+        for one in claimed:
+            if after < one.row <= last:
+                counts.remove(one)
+        self._adapt(time.monotonic() - begin, is_last=is_last)
+        return is_last
+
+    def _adapt(self, seconds: float, *, is_last: bool) -> None:
+        if seconds > 2 * _SECONDS:
+            self._rows = max(_LEAST, self._rows // 2)
+        elif seconds < _SECONDS / 2 and not is_last:
+            self._rows = min(_MOST, self._rows * 2)
