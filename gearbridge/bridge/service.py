@@ -14,11 +14,13 @@ from gearbridge.persistence.claimer import Claimer
 from gearbridge.persistence.group_commit import GroupCommit
 from gearbridge.persistence.owner_session import Ownership
 from gearbridge.persistence.retention import Retention
+from gearbridge.persistence.waiting_counter import WaitingCounter
 from gearbridge.stores.database.redaction import redacted
 from gearbridge.wire.commands import OPTION_ONCE
 
 from .relay import Relay
 from .table import BridgedTable
+from .waiting import WaitingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,8 @@ class Bridge:
         self._servers = servers
         self._claimer: Claimer
         self._retention = Retention(self.committer, self._table, config.keep_done, config.keep_failed)
+        self.waiting = WaitingTable()
+        self._counter = WaitingCounter(self.committer, self._table, self.waiting.recount)
         self._link: JobServerLink | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._refusal = ""  # what was logged of it
@@ -72,6 +76,7 @@ class Bridge:
         self._claimer = Claimer(self.relay, self.committer, self._table, self.flush)
         self._claimer.start()
         self._retention.start()
+        self._counter.start()
         ownership = None
         if self._table.traits.owned:
             ownership = Ownership(self.committer, self._table, self._suspend, self._resume, self._lost)
@@ -108,6 +113,11 @@ class Bridge:
     def trouble(self) -> str | None:
         """The error of the database; None while it is reachable."""
         return self.committer.trouble or self._claimer.trouble
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds that the database's clock is ahead of ours."""
+        return self._table.clock_offset
 
     @property
     def job_server(self) -> Address | None:
@@ -223,6 +233,7 @@ class Bridge:
         self.relay.stop()
         await self._claimer.stop()
         await self._retention.stop()
+        await self._counter.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._until(lambda: self._link is None or not self.relay.unanswered)

@@ -144,6 +144,7 @@ class Api:
             **self._board.totals()._asdict(),
             "throughput": self._board.throughput(),
             "step": PAUSE,
+            "counted": self._seen.counted(),
             "store": store_told(self._seen.store()),
         }
 

@@ -1,4 +1,4 @@
-"""The JSON API of a bridge: its state, its job servers, and its functions, those with most claimed jobs first."""
+"""The JSON API of a bridge: its state, its job servers, and its functions, those with most jobs first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from gearbridge.bridge.tally import Tally
 from gearbridge.version import __version__
 
 from .answers import page, store_told
+from .bridge_view import WaitingSnapshot, sum_of
 from .text import shown
 
 if TYPE_CHECKING:
@@ -63,18 +65,27 @@ class BridgeApi:
             "database": view.database,
             "follow": view.follow,
             "jobs": view.in_hand()._asdict(),
+            **sum_of(view.waiting().values())._asdict(),
+            "counted": view.counted(),
             **asdict(sum((tally for _, tally in view.functions()), view.forgotten())),
             "store": None if store is None else store_told(store),
         }
 
     def _functions(self, request: Request) -> dict[str, Any]:
         search, limit, offset = page(request)
-        known = [(shown(name), tally) for name, tally in self._view.functions()]
+        waiting = self._view.waiting()
+        tallies = {name: Tally() for name in waiting} | dict(self._view.functions())
+        known = [(shown(name), tally, waiting.get(name, WaitingSnapshot())) for name, tally in tallies.items()]
         found = [one for one in known if search.lower() in one[0].lower()]
-        best = heapq.nsmallest(offset + limit, found, key=lambda one: (-one[1].in_hand, -one[1].claimed, one[0]))
-        rows = [{"name": name, **asdict(tally)} for name, tally in best[offset:]]
+        best = heapq.nsmallest(offset + limit, found, key=_rank)
+        rows = [{"name": name, **rows._asdict(), **asdict(tally)} for name, tally, rows in best[offset:]]
         return {"total": len(known), "matching": len(found), "offset": offset, "rows": rows}
 
     def _servers(self) -> dict[str, Any]:
         servers = self._view.servers()
         return {"total": len(servers), "rows": [one._asdict() for one in servers]}
+
+
+def _rank(one: tuple[str, Tally, WaitingSnapshot]) -> tuple[int, int, str]:
+    name, tally, waiting = one
+    return -(tally.in_hand + waiting.waiting + waiting.scheduled), -tally.claimed, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,8 @@ from gearbridge.stores.database.redaction import redacted
 from .monitor import StoreSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gearbridge.bridge.daemon import Daemon
 
 
@@ -28,6 +31,23 @@ class InFlightSnapshot(NamedTuple):
     later: int = 0
     ready: int = 0
     sent: int = 0
+
+
+class WaitingSnapshot(NamedTuple):
+    """The unclaimed jobs of a function in the table: ready ones, those due later, the age of the oldest in seconds."""
+
+    waiting: int = 0
+    scheduled: int = 0
+    oldest: float | None = None
+
+
+def sum_of(functions: Iterable[WaitingSnapshot]) -> WaitingSnapshot:
+    """Return what waits of these functions together."""
+    some = list(functions)
+    ages = [one.oldest for one in some if one.oldest is not None]
+    return WaitingSnapshot(
+        sum(one.waiting for one in some), sum(one.scheduled for one in some), max(ages, default=None)
+    )
 
 
 class BridgeView:
@@ -77,6 +97,25 @@ class BridgeView:
         """The functions, in the order in which they became known, and what was counted of each until now."""
         bridge = self._daemon.bridge
         return [] if bridge is None else [(name, copy(one)) for name, one in bridge.relay.tallies.functions.items()]
+
+    def waiting(self) -> dict[bytes, WaitingSnapshot]:
+        """Return what waits in the table unclaimed, by function."""
+        bridge = self._daemon.bridge
+        if bridge is None:
+            return {}
+        now = time.time() + bridge.clock_offset
+        return {
+            name: WaitingSnapshot(
+                one.waiting, one.scheduled, None if one.oldest is None else max(0.0, now - one.oldest)
+            )
+            for name, one in bridge.waiting.functions.items()
+        }
+
+    def counted(self) -> float | None:
+        """Return for how many seconds changes by other sessions may be missing in that; None where it is unknown."""
+        bridge = self._daemon.bridge
+        since = None if bridge is None else bridge.waiting.since
+        return None if since is None else max(0.0, time.monotonic() - since)
 
     def forgotten(self) -> Tally:
         """Return the counts of functions that are not known any more."""

@@ -99,7 +99,7 @@ class CachedMonitor:
             sum(one.running for one in functions),
             sum(one.completed for one in functions) + forgotten.completed,
             sum(one.failed for one in functions) + forgotten.failed,
-            sum(1 for one in functions if not one.workers and (any(one.queued) or one.later)),
+            sum(1 for one in functions if one.lacks_workers),
         )
 
     def page(self, search: str, sort: str, limit: int, offset: int) -> Page:

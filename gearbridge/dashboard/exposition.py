@@ -34,6 +34,12 @@ PROCESS: Table = {
     "gearbridge_info": ((), "Always 1; the label `version` says which gearbridge this is."),
     "gearbridge_ready": ((), "1 while all is well here, as /readyz says."),
 }
+COUNTED: Table = {
+    "gearbridge_table_count_age_seconds": (
+        (),
+        "For how long changes of other sessions may be missing in what waits in the job table; 0: it has none.",
+    )
+}
 STORE: Table = {
     "gearbridge_store_up": ((), "1 while the store can be reached."),
     "gearbridge_store_waiting_bytes": ((), "What waits in memory for its commit."),

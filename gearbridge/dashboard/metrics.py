@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gearbridge.core.snapshot import FunctionSnapshot
 from gearbridge.records import PRIORITIES
 
-from .exposition import FUNCTIONS, OTHERS, PROCESS, STORE, family, gauge, histogram, of_process, of_store
+from .exposition import COUNTED, FUNCTIONS, OTHERS, PROCESS, STORE, family, gauge, histogram, of_process, of_store
 from .text import shown
 
 if TYPE_CHECKING:
@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 _OWN: Table = {
     "gearbridge_connections": ((), "Open connections: clients, workers, admin tools."),
     "gearbridge_functions": ((), "Functions that are known."),
-    "gearbridge_jobs_queued": (("function", "priority"), "Jobs that a worker may take."),
-    "gearbridge_jobs_later": (("function",), "Jobs that wait for their commit, or for the time when they are due."),
+    "gearbridge_functions_without_workers": ((), "Functions that have waiting jobs and no worker."),
+    "gearbridge_jobs_queued": (
+        ("function", "priority"),
+        "Jobs that a worker may take, those in the job table included.",
+    ),
+    "gearbridge_jobs_later": (
+        ("function",),
+        "Jobs that wait for their commit, or until they are due, those in the job table included.",
+    ),
     "gearbridge_jobs_running": (("function",), "Jobs that a worker has."),
     "gearbridge_workers": (("function",), "Connections that can do the function."),
     "gearbridge_oldest_job_seconds": (("function",), "How long the job waits that has waited longest; 0: none waits."),
@@ -41,7 +48,7 @@ _OWN: Table = {
     "gearbridge_job_wait_seconds": (("function",), "From when a worker could have the job until one had it (sampled)."),
     "gearbridge_job_run_seconds": (("function",), "From when a worker had the job until its end (sampled)."),
 }
-METRICS: Table = {**PROCESS, **_OWN, **STORE}
+METRICS: Table = {**PROCESS, **_OWN, **COUNTED, **STORE}
 
 
 @dataclass(frozen=True, eq=False)  # a registry of metrics wants it hashable
@@ -51,19 +58,23 @@ class ServerFigures:
     ready: bool
     connections: int
     known: int
+    without_workers: int
     functions: Sequence[FunctionSnapshot]
     times: Sequence[TimesSnapshot]
+    counted: float | None
     store: StoreSnapshot
 
     def collect(self) -> Iterable[Metric]:
         yield from of_process(self.ready)
         yield gauge(METRICS, "gearbridge_connections", self.connections)
         yield gauge(METRICS, "gearbridge_functions", self.known)
+        yield gauge(METRICS, "gearbridge_functions_without_workers", self.without_workers)
         yield from _by_function(self.functions)
         waits = [((shown(one.name),), one.waits) for one in self.times]
         yield histogram(METRICS, "gearbridge_job_wait_seconds", waits)
         runs = [((shown(one.name),), one.runs) for one in self.times]
         yield histogram(METRICS, "gearbridge_job_run_seconds", runs)
+        yield gauge(METRICS, "gearbridge_table_count_age_seconds", self.counted or 0)
         yield from of_store(self.store)
 
 
@@ -75,7 +86,14 @@ def read(seen: Monitor) -> ServerFigures:
     if others.submitted or len(rest) > 1:
         own = [*own, others]
     return ServerFigures(
-        seen.not_ready() is None, seen.connections(), len(functions), own, seen.times(FUNCTIONS), seen.store()
+        seen.not_ready() is None,
+        seen.connections(),
+        len(functions),
+        sum(1 for one in functions if one.lacks_workers),
+        own,
+        seen.times(FUNCTIONS),
+        seen.counted(),
+        seen.store(),
     )
 
 

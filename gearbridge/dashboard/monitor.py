@@ -65,6 +65,12 @@ class Monitor(Protocol):
     def forgotten(self) -> FunctionSnapshot:
         """Return the counts of functions that are not known any more."""
 
+    def counted(self) -> float | None:
+        """Return for how many seconds changes by other sessions may be missing in what waits in the job table.
+
+        None where no job can wait there, or it was not counted yet.
+        """
+
     def times(self, limit: int) -> list[TimesSnapshot]:
         """The times of the first functions, in the order of `functions`."""
 

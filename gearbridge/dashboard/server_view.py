@@ -45,6 +45,9 @@ class ServerView:
     def forgotten(self) -> FunctionSnapshot:
         return self._snapshot.forgotten()
 
+    def counted(self) -> float | None:
+        return self._snapshot.counted(time.monotonic())
+
     def times(self, limit: int) -> list[TimesSnapshot]:
         return self._snapshot.times(limit)
 

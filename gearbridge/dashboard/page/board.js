@@ -1,7 +1,7 @@
 // The page of a job server.
 
 import { cell, count, line, perSecond, rows, span, text } from "./draw.js";
-import { ask, at, look, showPlace, showState, showStore, watch } from "./watch.js";
+import { ask, at, countedAgo, look, showPlace, showState, showStore, watch } from "./watch.js";
 
 function show({ overview, functions, workers, failures }) {
   showState(overview, "ready");
@@ -11,7 +11,7 @@ function show({ overview, functions, workers, failures }) {
   text(at("rate"), throughput.length ? perSecond(throughput.at(-1)) : "–");
   line(at("rate-line"), throughput);
   const { store } = overview;
-  if (store.durable) showStore(store, [`Jobs are kept in ${store.where}`]);
+  if (store.durable) showStore(store, [`Jobs are kept in ${store.where}`, ...countedAgo(overview)]);
   else text(at("store"), "Jobs are kept in memory only: they end with this server.");
   const lonely = overview.idle_functions;
   at("lonely").hidden = lonely === 0;

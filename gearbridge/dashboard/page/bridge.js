@@ -1,19 +1,21 @@
 // The page of a bridge.
 
-import { cell, count, rows, text } from "./draw.js";
-import { at, showPlace, showState, showStore, watch } from "./watch.js";
+import { cell, count, rows, span, text } from "./draw.js";
+import { at, countedAgo, showPlace, showState, showStore, watch } from "./watch.js";
 
-const COUNTS = ["in_hand", "claimed", "handed_over", "completed", "failed", "retried"];
-const LABELS = ["In hand", "Claimed", "Handed over", "Done", "Failed", "Retried"];
+const COUNTS = ["waiting", "scheduled", "in_hand", "claimed", "handed_over", "completed", "failed", "retried"];
+const LABELS = ["Waiting", "Scheduled", "In hand", "Claimed", "Handed over", "Done", "Failed", "Retried"];
 
 function show({ overview, functions, servers }) {
   showState(overview, overview.state);
+  text(at("waiting"), count(overview.waiting));
+  text(at("oldest"), span(overview.oldest));
   for (const name of ["later", "ready", "sent"]) text(at(name), count(overview.jobs[name]));
   for (const name of ["handed_over", "completed", "failed"]) text(at(name), count(overview[name]));
   at("failed").classList.toggle("some-failed", overview.failed > 0);
   const how = overview.follow ? "every job is followed to its end" : "jobs are handed over, or followed where a result, retries or a unique key ask for it";
   const standing = overview.state === "standing by" ? ["another bridge or server has the job table"] : [];
-  showStore(overview.store, [`Jobs come from ${overview.database}`, ...standing, how]);
+  showStore(overview.store, [`Jobs come from ${overview.database}`, ...standing, how, ...countedAgo(overview)]);
   showServers(servers);
   showFunctions(functions);
   document.title = `${overview.not_ready ? "not ready" : overview.state} · gearbridge bridge`;
@@ -53,7 +55,7 @@ function showFunctions(functions) {
       element.classList.toggle("some-failed", COUNTS[index] === "failed" && figure > 0);
     });
   });
-  showPlace(functions, "No job was claimed yet.");
+  showPlace(functions, "No job waits, and none was claimed yet.");
 }
 
 watch(show);

@@ -59,6 +59,11 @@ export function showState({ not_ready: wrong, kind, version, up }, state) {
   text(at("about"), `${kind} ${version}, up ${span(up)}`);
 }
 
+/** What is to be known of figures of the job table that are old. */
+export function countedAgo({ counted }) {
+  return counted > 10 ? [`changes of the last ${span(counted)} by other programs may be missing in what waits in the job table`] : [];
+}
+
 /** The line below the figures: `parts`, and how the store is. */
 export function showStore(store, parts) {
   if (store?.trouble) parts.push(`which cannot be reached: ${store.trouble}`);
