@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gearbridge.cli.options import servers_option, tls_options
-from gearbridge.doctor.servers import check_server
+from gearbridge.doctor.servers import check_servers
 
 from .output import say
 
@@ -56,7 +56,7 @@ def command(
       gearbridge doctor
       gearbridge doctor --servers jobs1,jobs2 --function resize --database postgresql:///shop
     """
-    checks = [check_server(server, functions, tls) for server in servers]
+    checks = [check_servers(servers, functions, tls)]
     if database is not None:
         checks.append(_check_database(database, functions))
     bad = 0

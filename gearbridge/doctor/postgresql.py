@@ -16,7 +16,7 @@ from gearbridge.stores.postgresql.owner_lock import LONG_HOLDERS, holders
 from gearbridge.stores.postgresql.trust import others
 from gearbridge.version import __version__
 
-from .alike import ABOUT, clock_finding, held_findings, jobs_finding
+from .alike import ABOUT, LARGEST, clock_finding, held_findings, jobs_finding, largest_findings
 from .finding import Finding
 from .postgresql_rights import privileges
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _COMMON, _DIRECT = EXTENSIONS
 _TABLE = "gearbridge.gearbridge_job"
+_NODES = "gearbridge.gearbridge_node"
+_ALIVE = f"SELECT name FROM {_NODES} WHERE lease_until >= extract(epoch FROM clock_timestamp()) ORDER BY name"
 #: Seconds that NOTIFY may take.
 _PATIENCE = 3.0
 #: What a server does to the job table.
@@ -145,7 +147,10 @@ def _jobs(db: database.Connection) -> Iterator[Finding]:
         return
     counted = f"SELECT count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2) FROM {_TABLE}"
     waiting, failed = db.execute(counted.encode()).fetchone() or (0, 0)
-    yield jobs_finding(waiting, failed, _value(db, f"SELECT EXISTS ({_HOLDER})"))
+    may_read_nodes = _value(db, "SELECT has_table_privilege(to_regclass(%s), 'SELECT')", _NODES)
+    nodes = [str(row[0]) for row in db.execute(_ALIVE.encode())] if may_read_nodes else []
+    yield jobs_finding(waiting, failed, _value(db, f"SELECT EXISTS ({_HOLDER})"), nodes)
+    yield from largest_findings(db.execute(LARGEST.format(_TABLE).encode()).fetchone())
     yield from held_findings([str(row[0]) for row in db.execute(LONG_HOLDERS.encode())])
 
 

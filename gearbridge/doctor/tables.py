@@ -12,10 +12,11 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.stores.database.engines import engine_for
 from gearbridge.stores.database.errors import reason
 from gearbridge.stores.database.urls import database_url
-from gearbridge.stores.jobtable.schema import FAILED, SCHEMA_VERSION, WAITING, job, version
+from gearbridge.stores.jobtable.live_nodes import alive
+from gearbridge.stores.jobtable.schema import FAILED, SCHEMA_VERSION, WAITING, job, node, version
 
 from . import mysql, sqlite
-from .alike import ABOUT, jobs_finding
+from .alike import ABOUT, LARGEST, jobs_finding, largest_findings
 from .finding import Finding
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def _table(connection: Connection) -> Iterator[Finding]:
         for state in (WAITING, FAILED)
     )
     look = sqlite.is_taken if connection.dialect.name == "sqlite" else mysql.is_taken
-    yield jobs_finding(waiting, failed, look(connection))
+    nodes = alive(connection) if inspect(connection).has_table(node.name) else []
+    yield jobs_finding(waiting, failed, look(connection), nodes)
+    yield from largest_findings(connection.exec_driver_sql(LARGEST.format(job.name)).first())
     if connection.dialect.name != "sqlite":
         yield from mysql.held(connection)

@@ -11,9 +11,10 @@ import pytest
 
 import gearbridge
 from gearbridge import Client
-from tests.fixtures.processes import PATIENCE, free_port
+from tests.fixtures.processes import PATIENCE, free_port, wait_until
 from tests.fixtures.server import GEARBRIDGE, GearbridgeServer
 from tests.fixtures.workers import working
+from tests.stores.enqueueing import enqueue
 from tests.stores.place import DRIVERS, make_place
 
 if TYPE_CHECKING:
@@ -121,8 +122,13 @@ def test_a_database_that_is_not_there(start_process: StartProcess, tmp_path: Pat
 def test_the_store_of_a_running_server(gearbridge_server: GearbridgeServer, start_process: StartProcess) -> None:
     with closing(sqlite3.connect(gearbridge_server.store.removeprefix("sqlite:///"))) as db, db:
         gearbridge.enqueue(db, "resize", b"x")
+    wait_until(lambda: gearbridge_server.admin("status") == ["resize\t1\t0\t0"])
     status, lines = doctor(start_process, "--servers", gearbridge_server.address, "--database", gearbridge_server.store)
-    assert status == 0, lines
+    assert [line for line in lines if line.startswith("NO")] == [
+        f"NO   {gearbridge_server.address}: resize: 1 jobs, and no worker; "
+        "start one, for instance: gearbridge work resize -- COMMAND"
+    ]
+    assert status == 1
     assert "OK   database: jobs that SQL enqueued: 1 wait, 0 failed; a server or bridge has the table" in lines
 
 
@@ -143,3 +149,29 @@ def test_a_table_that_only_a_bridge_takes_jobs_from(
     bridge.process.terminate()
     _, lines = doctor(start_process, *words)
     assert "OK   database: jobs that SQL enqueued: 0 wait, 0 failed; no server or bridge has the table" in lines
+
+
+@pytest.mark.parametrize("place", ["postgresql", "mariadb"])
+def test_nodes_that_share_a_table_are_one(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path, start_process: StartProcess
+) -> None:
+    shared = make_place(request, place, tmp_path / "none.db")
+    with (
+        GearbridgeServer(tmp_path, "--store", shared.url, "--node", "a") as a,
+        GearbridgeServer(tmp_path, "--store", shared.url, "--node", "b") as b,
+        working(a.address, f=lambda job: b""),
+    ):
+        later = {"due": 1 << 40}
+        enqueue(shared, {"handle": "S:1", **later}, {"handle": "S:2", "function": "g", "payload": b"12345", **later})
+        wait_until(lambda: all("g\t1\t0\t0" in node.admin("status") for node in (a, b)))
+        words = ("--servers", f"{a.address},{b.address}", "--database", shared.url)
+        _, lines = doctor(start_process, *words)
+        bad = [line for line in lines if line.startswith("NO") and "extension" not in line]
+        assert [line.partition("; ")[0] for line in bad] == [
+            f"NO   {a.address}: g: 1 jobs, and no worker",
+            f"NO   {b.address}: g: 1 jobs, and no worker",
+        ]
+        assert "OK   database: jobs that SQL enqueued: 2 wait, 0 failed; nodes a, b have the table" in lines
+        assert "OK   database: the largest payload that waits has 5 bytes: S:2 of g" in lines
+        _, lines = doctor(start_process, "--servers", b.address)
+        assert any("f: 1 jobs, and no worker here; 1 more nodes share the jobs" in line for line in lines)
