@@ -77,7 +77,7 @@ class WaitingCounter:
                 while has_more and self._is_affordable():
                     has_more = await self._count(again=True)
             except StoreError as error:
-                _log.debug("what waits cannot be counted now: %s", error)
+                _log.debug("waiting jobs cannot be counted now: %s", error)
             await asyncio.sleep(_PAUSE)
 
     async def _count_new(self) -> None:
