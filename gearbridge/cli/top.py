@@ -10,7 +10,7 @@ import click
 
 from gearbridge.cli.options import servers_option
 from gearbridge.client.client import Client
-from gearbridge.errors import GearbridgeError
+from gearbridge.errors import GearbridgeError, ServerError
 from gearbridge.top.figures import SORTS, Answers, Reading, read
 from gearbridge.top.screen import lines, table
 from gearbridge.top.terminal import Terminal
@@ -81,7 +81,14 @@ def _look(clients: Mapping[str, Client], before: Reading | None) -> Reading:
         try:
             (version,) = client.admin("version")
             told = (client.admin(line) for line in ("status", "prioritystatus", "workers"))
-            answers[server] = Answers(version.removeprefix("OK "), *told)
+            answers[server] = Answers(version.removeprefix("OK "), *told, _nodes(client))
         except GearbridgeError as error:
             trouble[server] = str(error)
     return read(answers, trouble, time.monotonic(), before)
+
+
+def _nodes(client: Client) -> list[str]:
+    try:
+        return client.admin("nodes")
+    except ServerError:  # gearmand
+        return []

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
 
 
 class Answers(NamedTuple):
-    """One server's answers to `version`, `status`, `prioritystatus` and `workers`."""
+    """One server's answers to `version`, `status`, `prioritystatus`, `workers` and `nodes`; gearmand has no nodes."""
 
     version: str
     status: Sequence[str]
     priorities: Sequence[str]
     workers: Sequence[str]
+    nodes: Sequence[str] = ()
 
 
 class Row(NamedTuple):
@@ -51,11 +52,20 @@ SORTS: dict[str, Callable[[Row], tuple[float | str, ...]]] = {
 
 
 def read(answers: Mapping[str, Answers], trouble: Mapping[str, str], at: float, before: Reading | None) -> Reading:
-    """Add up the servers' answers, and compare them with the reading before."""
-    rows: dict[str, Row] = {}
-    for one in answers.values():
+    """Add up the servers' answers, and compare them with the reading before.
+
+    Nodes that share a job table all count what waits in it, so that is not added up.
+    """
+    groups: dict[object, dict[str, Row]] = {}
+    for server, one in answers.items():
+        nodes = frozenset(line.split("\t", 1)[0] for line in one.nodes)
+        group = groups.setdefault(nodes or server, {})
         for row in _rows(one):
-            rows[row.name] = _sum(rows[row.name], row) if row.name in rows else row
+            group[row.name] = _shared(group[row.name], row) if row.name in group else row
+    rows: dict[str, Row] = {}
+    for group in groups.values():
+        for name, row in group.items():
+            rows[name] = _sum(rows[name], row) if name in rows else row
     if before is not None and at > before.at:
         for name, row in rows.items():
             old = before.rows[name].waiting if name in before.rows else 0
@@ -79,6 +89,14 @@ def _rows(answers: Answers) -> Iterable[Row]:
 def _cells(line: str, numbers: int) -> list[str]:
     """A name, which may have tabulators itself, and the numbers behind it."""
     return line.rsplit("\t", numbers)
+
+
+def _shared(one: Row, other: Row) -> Row:
+    """Return the row of two nodes: each takes for waiting what runs at the other one. Of foreground jobs the most."""
+    running = one.running + other.running
+    waiting = max(one.waiting + one.running, other.waiting + other.running) - running
+    high, normal, low = (min(mine, theirs) for mine, theirs in zip(one[2:5], other[2:5], strict=True))
+    return Row(one.name, max(0, waiting), high, normal, low, running, one.workers + other.workers)
 
 
 def _sum(one: Row, other: Row) -> Row:

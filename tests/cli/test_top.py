@@ -165,6 +165,17 @@ def test_servers_are_added_up_and_changes_are_rates() -> None:
     assert now.connections == 2
 
 
+def test_what_nodes_share_is_counted_once() -> None:
+    nodes = ["a\t4.0\t2\t1\t1.0\t*", "b\t4.0\t0\t1\t1.0\t-"]
+    a = Answers("x", ["f\t9\t2\t2"], ["f\t0\t7\t0\t2"], ["w"], nodes)
+    b = Answers("x", ["f\t9\t0\t1", "g\t1\t0\t0"], ["f\t0\t9\t0\t1", "g\t0\t1\t0\t0"], [], nodes)
+    alone = Answers("x", ["f\t1\t0\t1"], ["f\t0\t1\t0\t1"], [])
+    shown = read({"a": a, "b": b}, {}, 10.0, None).rows
+    assert shown["f"][1:] == (7, 0, 7, 0, 2, 3, None)
+    assert shown["g"][1:] == (1, 0, 1, 0, 0, 0, None)
+    assert read({"a": a, "c": alone, "b": b}, {}, 10.0, None).rows["f"][1:] == (8, 0, 8, 0, 2, 4, None)
+
+
 def test_names_move_no_cursor() -> None:
     told = read({"a": Answers("1", ["\x1b[2Jevil\t1\t0\t0"], [], [])}, {}, 1.0, None)
     assert not any("\x1b[2J" in line for line in lines(told, 80, 10))

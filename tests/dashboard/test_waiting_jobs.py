@@ -95,8 +95,8 @@ def of_api(server: WatchedServer) -> Figures:
     return {row["name"]: (sum(row["queued"].values()) + row["running"], row["later"]) for row in rows}
 
 
-def of_top(server: WatchedServer, start_process: StartProcess) -> Figures:
-    lines = start_process(GEARBRIDGE, "top", "--once", "--servers", server.address).succeed().decode().splitlines()
+def of_top(addresses: str, start_process: StartProcess) -> Figures:
+    lines = start_process(GEARBRIDGE, "top", "--once", "--servers", addresses).succeed().decode().splitlines()
     found: Figures = {}
     for name, waiting, high, normal, low, running, _workers in (line.split() for line in lines[1:]):
         ready = int(high) + int(normal) + int(low)
@@ -109,7 +109,7 @@ def agrees(place: Place, server: WatchedServer, start_process: StartProcess) -> 
     wait_until(lambda: of_status(server) == truth(place), 10, what="status to agree")
     wait_until(lambda: of_api(server) == truth(place), 10, what="the API to agree")
     wait_until(lambda: of_metrics(server) == truth(place), 10, what="the metrics to agree")
-    assert of_top(server, start_process) == truth(place)
+    assert of_top(server.address, start_process) == truth(place)
 
 
 @contextmanager
@@ -187,6 +187,8 @@ def test_each_node_shows_what_waits_for_all(place: Place, tmp_path: Path, start_
             wait_until(lambda: f"{_WORKED}\t{_MANY + 1}\t1\t1" in a.admin("status"), what="a job that runs")
             for node in (a, b):
                 agrees(place, node, start_process)
+        both = f"{a.address},{b.address}"
+        wait_until(lambda: of_top(both, start_process) == truth(place), 20, what="top to agree")
         finish(place, a)  # it has claimed some
         for node in (a, b):
             agrees(place, node, start_process)
