@@ -80,8 +80,8 @@ def _look(clients: Mapping[str, Client], before: Reading | None) -> Reading:
     for server, client in clients.items():
         try:
             (version,) = client.admin("version")
-            told = (client.admin(line) for line in ("status", "prioritystatus", "workers"))
-            answers[server] = Answers(version.removeprefix("OK "), *told, _nodes(client))
+            status, priorities, workers = (client.admin(line) for line in ("status", "prioritystatus", "workers"))
+            answers[server] = Answers(version.removeprefix("OK "), status, priorities, workers, _nodes(client))
         except GearbridgeError as error:
             trouble[server] = str(error)
     return read(answers, trouble, time.monotonic(), before)
