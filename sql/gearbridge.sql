@@ -56,6 +56,7 @@
 \i gearbridge/_handle.sql
 \i gearbridge/_enqueue.sql
 \i gearbridge/_enqueue_many.sql
+\i gearbridge/_payloads.sql
 \i gearbridge/gman_enqueue.sql
 \i gearbridge/gman_enqueue_many.sql
 

@@ -15,13 +15,16 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
 DECLARE
-    stored_function CONSTANT text := pg_catalog.replace(_enqueue_many.function, E'\\', E'\\\\');
+    stored_function CONSTANT gearbridge.gearbridge_job.function%TYPE := pg_catalog.replace(_enqueue_many.function, E'\\', E'\\\\');
     stored_priority smallint := 1;
     stored_attempts CONSTANT integer := coalesce(_enqueue_many.max_attempts, 0);
     stored_keep CONSTANT smallint := coalesce(_enqueue_many.keep_result, false)::integer;
     due bigint := 0;
     seconds CONSTANT bigint := pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()));
-    trace text := '';
+    trace gearbridge.gearbridge_job.reducer%TYPE := '';
+    submitter CONSTANT gearbridge.gearbridge_job.enqueued_by%TYPE := session_user;
+    secret CONSTANT bytea := pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid());
+    random bytea[];
     handles text[];
 BEGIN
     -- As in _enqueue(), what is nearly always the case is asked in one expression.
@@ -68,17 +71,23 @@ BEGIN
             ORDER BY one.place
         );
     END IF;
+    -- Eight bytes for each handle. SHA-512 of a secret and a counter is a keyed pseudorandom function: known handles of a
+    -- call do not help to compute its others. To draw random bytes for each job costs five times as much.
+    FOR block IN 0..pg_catalog.cardinality(_enqueue_many.payloads) / 8 LOOP
+        random[block] := pg_catalog.sha512(secret || pg_catalog.int4send(block));
+    END LOOP;
     WITH put AS (
         INSERT INTO gearbridge.gearbridge_job AS job (
             id, handle, function, unique_key, priority, payload, due, attempts, reducer,
             state, max_attempts, keep_result, enqueued, enqueued_by
         )
         SELECT
-            one.id, gearbridge._handle(one.id, pg_catalog.gen_random_uuid()), stored_function, '', stored_priority, one.payload, due, 0, trace,
-            1, stored_attempts, stored_keep, seconds, session_user
+            one.id, 'S:' || one.id || '-' || pg_catalog.encode(pg_catalog.substr(random[one.place >> 3], 1 + 8 * (one.place & 7), 8), 'hex'),
+            stored_function, '', stored_priority, one.payload, due, 0, trace,
+            1, stored_attempts, stored_keep, seconds, submitter
         FROM (
-            SELECT pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload
-            FROM pg_catalog.unnest(_enqueue_many.payloads) AS each (payload)
+            SELECT pg_catalog.nextval('gearbridge.gearbridge_job_id_seq') AS id, each.payload, each.place::integer AS place
+            FROM pg_catalog.unnest(_enqueue_many.payloads) WITH ORDINALITY AS each (payload, place)
         ) AS one
         RETURNING job.handle
     )

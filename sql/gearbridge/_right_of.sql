@@ -42,7 +42,7 @@ FROM unnest('{
 UNION ALL
 SELECT '_holder', '{holder}'
 UNION ALL
-SELECT one, '{everybody}' FROM unnest('{gman_version, _payload, gearbridge}'::text[]) AS one
+SELECT one, '{everybody}' FROM unnest('{gman_version, _payload, _payloads, gearbridge}'::text[]) AS one
 $function$;
 
 COMMENT ON FUNCTION gearbridge._right_of() IS

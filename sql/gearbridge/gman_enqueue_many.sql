@@ -10,9 +10,7 @@ CREATE FUNCTION @extschema@.gman_enqueue_many(
 RETURNS text[]
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._enqueue_many(
-    function,
-    CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
-    unique_keys, priority, run_at, max_attempts, keep_result
+    function, gearbridge._payloads(payloads), unique_keys, priority, run_at, max_attempts, keep_result
 );
 
 COMMENT ON FUNCTION @extschema@.gman_enqueue_many(text, text[], text[], text, timestamptz, integer, boolean) IS
@@ -37,9 +35,7 @@ CREATE FUNCTION @extschema@.gman_enqueue_many(
 RETURNS text[]
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._enqueue_many(
-    function,
-    payloads,
-    unique_keys, priority, run_at, max_attempts, keep_result
+    function, payloads, unique_keys, priority, run_at, max_attempts, keep_result
 );
 
 COMMENT ON FUNCTION @extschema@.gman_enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean) IS
@@ -64,9 +60,7 @@ CREATE FUNCTION @extschema@.gman_enqueue_many(
 RETURNS text[]
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._enqueue_many(
-    function,
-    CASE WHEN payloads IS NOT NULL THEN ARRAY(SELECT pg_catalog.convert_to(one.payload::text, 'UTF8') FROM pg_catalog.unnest(payloads) AS one (payload)) END,
-    unique_keys, priority, run_at, max_attempts, keep_result
+    function, gearbridge._payloads(payloads), unique_keys, priority, run_at, max_attempts, keep_result
 );
 
 COMMENT ON FUNCTION @extschema@.gman_enqueue_many(text, jsonb[], text[], text, timestamptz, integer, boolean) IS

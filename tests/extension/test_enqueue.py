@@ -56,6 +56,14 @@ def test_no_handle_is_given_twice_when_the_numbers_begin_again(sql: Session) -> 
     assert len({handle.partition("-")[2] for handle in given}) == 3 * 8
 
 
+def test_each_handle_of_a_call_has_a_random_part_of_its_own(sql: Session) -> None:
+    many = "SELECT gman_enqueue_many('f', array_agg(n::text)) FROM generate_series(1, %s) AS n"
+    given = [handle for count in (1, 7, 8, 9, 1000) for handle in value(sql, many, count)]
+    parts = {handle.partition("-")[2] for handle in given}
+    assert len(parts) == 1 + 7 + 8 + 9 + 1000
+    assert all(re.fullmatch(r"[0-9a-f]{16}", part) for part in parts)
+
+
 def test_what_is_left_out_is_usual(sql: Session) -> None:
     handle = value(sql, "SELECT gman_enqueue('resize', 'cat')")
     assert rows(sql) == [(handle, "resize", b"cat", "", 1, 0, 1, 0, 0)]
