@@ -1,20 +1,17 @@
--- PostgreSQL puts this body into the statement that calls it, so that a job is looked up and its caller's right is asked for
--- at once. Here current_user is the owner of a function with our rights, which may, as superusers may; that is quick to ask.
-CREATE FUNCTION gearbridge._admitted(role name, rights text[], function text DEFAULT NULL)
-RETURNS SETOF boolean
+-- PostgreSQL puts this body into the statement that calls it, so that a job is looked up and its caller's right is checked
+-- at once.
+CREATE FUNCTION gearbridge._admitted(role name, rights text[], function text)
+RETURNS SETOF gearbridge.role_right
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT true
-    WHERE pg_catalog.pg_has_role(_admitted.role, current_user, 'USAGE')
-        OR EXISTS (
-            SELECT FROM gearbridge._grants_of(_admitted.role, _admitted.rights) AS granted
-            WHERE _admitted.function IS NULL OR pg_catalog.replace(_admitted.function, E'\\\\', E'\\') LIKE granted.matching
-        )
-        OR pg_catalog.pg_has_role(_admitted.role, gearbridge._owner(), 'USAGE');
+    SELECT granted.*
+    FROM gearbridge._grants_of(_admitted.role, _admitted.rights) AS granted
+    WHERE pg_catalog.replace(_admitted.function, E'\\\\', E'\\') LIKE granted.matching;
 END;
 
 COMMENT ON FUNCTION gearbridge._admitted(name, text[], text) IS
-$comment$One row where a role has one of these rights, for a function if one is named (as the job table has it), or as the owner; else none.
+$comment$The rows of gearbridge.role_right that give a role one of these rights for a function, which is named as the job table has it.
+The owner needs none of them.
 
 Example: SELECT EXISTS (SELECT FROM gearbridge._admitted('billing_worker', '{work,admin}', 'deposit'));
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -3,10 +3,13 @@ RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    granted boolean;
 BEGIN
     -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
     IF pg_catalog.pg_has_role(_cancel.caller, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._grants_of(_cancel.caller, '{admin}')) THEN
+        SELECT true INTO granted FROM gearbridge._grants_of(_cancel.caller, '{admin}');
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand('admin', _cancel.caller);
         END IF;
     END IF;

@@ -5,26 +5,28 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     -- As in _cancel().
-    IF pg_catalog.pg_has_role(_complete.caller, current_user, 'USAGE') THEN
+    IF pg_catalog.pg_has_role(_complete.caller, current_user, 'USAGE') IS NOT TRUE THEN
         DELETE FROM gearbridge.gearbridge_job AS job
-        WHERE job.handle = _complete.handle AND job.state = 1 AND job.keep_result = 0;
+        WHERE job.handle = _complete.handle AND job.state = 1 AND job.keep_result = 0
+            AND EXISTS (SELECT FROM gearbridge._admitted(_complete.caller, '{work,admin}', job.function));
         IF NOT FOUND THEN
             UPDATE gearbridge.gearbridge_job AS job
             SET state = 3, result = coalesce(_complete.result, ''), error = NULL,
                 finished = pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()))
-            WHERE job.handle = _complete.handle AND job.state = 1;
+            WHERE job.handle = _complete.handle AND job.state = 1
+                AND EXISTS (SELECT FROM gearbridge._admitted(_complete.caller, '{work,admin}', job.function));
         END IF;
-        RETURN FOUND;
+        IF FOUND OR pg_catalog.pg_has_role(_complete.caller, gearbridge._owner(), 'USAGE') IS NOT TRUE THEN
+            RETURN FOUND;
+        END IF;
     END IF;
     DELETE FROM gearbridge.gearbridge_job AS job
-    WHERE job.handle = _complete.handle AND job.state = 1 AND job.keep_result = 0
-        AND EXISTS (SELECT FROM gearbridge._admitted(_complete.caller, '{work,admin}', job.function));
+    WHERE job.handle = _complete.handle AND job.state = 1 AND job.keep_result = 0;
     IF NOT FOUND THEN
         UPDATE gearbridge.gearbridge_job AS job
         SET state = 3, result = coalesce(_complete.result, ''), error = NULL,
             finished = pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()))
-        WHERE job.handle = _complete.handle AND job.state = 1
-            AND EXISTS (SELECT FROM gearbridge._admitted(_complete.caller, '{work,admin}', job.function));
+        WHERE job.handle = _complete.handle AND job.state = 1;
     END IF;
     RETURN FOUND;
 END

@@ -25,10 +25,12 @@ DECLARE
     due bigint := 0;
     trace text := '';
     seconds bigint;
+    granted boolean;
 BEGIN
     -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
     IF pg_catalog.pg_has_role(_enqueue.caller, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._granted(_enqueue.function, _enqueue.caller)) THEN
+        SELECT true INTO granted FROM gearbridge._granted(_enqueue.function, _enqueue.caller);
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand_submit(_enqueue.function, _enqueue.caller);
         END IF;
     END IF;

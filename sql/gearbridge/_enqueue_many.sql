@@ -26,10 +26,12 @@ DECLARE
     secret CONSTANT bytea := pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid());
     random bytea[];
     handles text[];
+    granted boolean;
 BEGIN
     -- As in _enqueue(), what is nearly always the case is asked in one expression.
     IF pg_catalog.pg_has_role(_enqueue_many.caller, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._granted(_enqueue_many.function, _enqueue_many.caller)) THEN
+        SELECT true INTO granted FROM gearbridge._granted(_enqueue_many.function, _enqueue_many.caller);
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand_submit(_enqueue_many.function, _enqueue_many.caller);
         END IF;
     END IF;

@@ -3,10 +3,13 @@ RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    granted boolean;
 BEGIN
     -- As in _cancel().
     IF pg_catalog.pg_has_role(_retry.caller, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._grants_of(_retry.caller, '{admin}')) THEN
+        SELECT true INTO granted FROM gearbridge._grants_of(_retry.caller, '{admin}');
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand('admin', _retry.caller);
         END IF;
     END IF;

@@ -6,6 +6,7 @@ AS $function$
 DECLARE
     options CONSTANT jsonb := CASE TG_NARGS WHEN 1 THEN '{}' ELSE gearbridge._trigger_options(TG_ARGV) END;
     owner oid;
+    granted boolean;
     is_partition boolean;
     has_types boolean;
     has_settings boolean;
@@ -40,7 +41,8 @@ BEGIN
         owner := gearbridge._trigger_owner(TG_RELID, TG_NAME);
     END IF;
     IF pg_catalog.pg_has_role(owner, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._granted(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner))) THEN
+        SELECT true INTO granted FROM gearbridge._granted(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner));
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand_submit(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner));
         END IF;
     END IF;

@@ -17,6 +17,7 @@ DECLARE
     unwanted text[] := '{}';
     missing text;
     owner oid;
+    granted boolean;
     has_types boolean;
     columns text;
     payloads bytea[];
@@ -30,7 +31,8 @@ BEGIN
     )
     INTO owner, has_types FROM pg_catalog.pg_class AS relation WHERE relation.oid = TG_RELID;
     IF pg_catalog.pg_has_role(owner, current_user, 'USAGE') IS NOT TRUE THEN
-        IF NOT EXISTS (SELECT FROM gearbridge._granted(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner))) THEN
+        SELECT true INTO granted FROM gearbridge._granted(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner));
+        IF NOT FOUND THEN
             PERFORM gearbridge._demand_submit(TG_ARGV[0], pg_catalog.pg_get_userbyid(owner));
         END IF;
     END IF;
