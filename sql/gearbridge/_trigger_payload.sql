@@ -5,16 +5,20 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     columns CONSTANT text[] := string_to_array(options ->> 'columns', ',');
-    name text;
 BEGIN
     IF columns IS NOT NULL THEN
-        FOREACH name IN ARRAY columns LOOP
-            IF NOT coalesce(new_row, old_row) ? name THEN
-                RAISE undefined_column USING MESSAGE = format('there is no column "%s" for the job''s payload', name);
-            END IF;
-        END LOOP;
-        old_row := (SELECT jsonb_object_agg(key, value) FROM jsonb_each(old_row) WHERE key = ANY (columns));
-        new_row := (SELECT jsonb_object_agg(key, value) FROM jsonb_each(new_row) WHERE key = ANY (columns));
+        IF NOT coalesce(new_row, old_row) ?& columns THEN
+            RAISE undefined_column USING MESSAGE = format(
+                'there is no column "%s" for the job''s payload',
+                (SELECT name FROM unnest(columns) AS name WHERE NOT coalesce(new_row, old_row) ? name LIMIT 1)
+            );
+        END IF;
+        IF old_row IS NOT NULL THEN
+            old_row := (SELECT jsonb_object_agg(key, value) FROM jsonb_each(old_row) WHERE key = ANY (columns));
+        END IF;
+        IF new_row IS NOT NULL THEN
+            new_row := (SELECT jsonb_object_agg(key, value) FROM jsonb_each(new_row) WHERE key = ANY (columns));
+        END IF;
     END IF;
     RETURN convert_to(
         CASE options ->> 'payload'

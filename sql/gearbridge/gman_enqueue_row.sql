@@ -12,8 +12,7 @@ DECLARE
     has_settings boolean;
     kinds integer;
     names text[];
-    enums jsonb;
-    others jsonb;
+    enums text[];
     columns text;
     old_row jsonb;
     new_row jsonb;
@@ -52,12 +51,11 @@ BEGIN
         OR pg_catalog.current_setting('datestyle') NOT LIKE 'ISO%';
     IF has_types THEN
         -- 1: an enum of others; 2: a domain, whose CHECK may be theirs; 4: what needs a look at what it is made of.
-        SELECT pg_catalog.bit_or(part.kind), pg_catalog.array_agg(part.attname::text ORDER BY part.attnum),
-            pg_catalog.jsonb_object_agg(part.attname, NULL) FILTER (WHERE part.kind = 1),
-            pg_catalog.jsonb_object_agg(part.attname, NULL) FILTER (WHERE part.kind = 0)
-        INTO kinds, names, enums, others
+        SELECT pg_catalog.bit_or(part.kind), pg_catalog.array_agg(part.attname::text),
+            pg_catalog.array_agg(part.attname::text) FILTER (WHERE part.kind = 1)
+        INTO kinds, names, enums
         FROM (
-            SELECT own.attname, own.attnum, CASE
+            SELECT own.attname, CASE
                 WHEN own.atttypid < 16384 THEN CASE WHEN own.atttypid IN (790, 791) THEN 4 ELSE 0 END
                 ELSE (SELECT CASE
                     WHEN type.typtype = 'e' AND NOT pg_catalog.pg_has_role(type.typowner, current_user, 'USAGE') THEN 1
@@ -68,11 +66,12 @@ BEGIN
             FROM pg_catalog.pg_attribute AS own
             -- As a query of its own the number is no constant that a plan is made for, each time anew.
             WHERE own.attrelid = (SELECT TG_RELID) AND own.attnum > 0 AND NOT own.attisdropped
+            ORDER BY own.attnum
             OFFSET 0
         ) AS part;
         IF kinds = 1 THEN
-            old_row := CASE WHEN TG_OP <> 'INSERT' THEN gearbridge._row_with_enums(OLD, names, enums, others, has_settings) END;
-            new_row := CASE WHEN TG_OP <> 'DELETE' THEN gearbridge._row_with_enums(NEW, names, enums, others, has_settings) END;
+            old_row := CASE WHEN TG_OP <> 'INSERT' THEN gearbridge._row_with_enums(OLD, names, enums, has_settings) END;
+            new_row := CASE WHEN TG_OP <> 'DELETE' THEN gearbridge._row_with_enums(NEW, names, enums, has_settings) END;
         END IF;
         IF kinds <> 2 AND ((TG_OP <> 'INSERT' AND old_row IS NULL) OR (TG_OP <> 'DELETE' AND new_row IS NULL)) THEN
             columns := gearbridge._row_columns(TG_RELID, '($1)');

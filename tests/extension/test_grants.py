@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: What anybody may call.
-EVERYBODYS = {"gman_version", "_payload"}
+EVERYBODYS = {"gman_version", "_payload", "_payloads"}
 
 
 @pytest.fixture
