@@ -56,6 +56,7 @@
 \i gearbridge/_handle.sql
 \i gearbridge/_enqueue.sql
 \i gearbridge/_enqueue_many.sql
+\i gearbridge/_payload.sql
 \i gearbridge/_payloads.sql
 \i gearbridge/gman_enqueue.sql
 \i gearbridge/gman_enqueue_many.sql
@@ -71,7 +72,6 @@
 \i gearbridge/_json_expression.sql
 \i gearbridge/_row_columns.sql
 \i gearbridge/_row_with_enums.sql
-\i gearbridge/_payload.sql
 \i gearbridge/gman_enqueue_row.sql
 \i gearbridge/gman_enqueue_rows.sql
 

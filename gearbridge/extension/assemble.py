@@ -1,11 +1,13 @@
 """Assembles an extension: a manifest in, the text of its script out. It reads no file itself and knows no PostgreSQL.
 
-A manifest is SQL with these lines of its own:
+A manifest is SQL with these lines of its own, its directives:
 
     \\i NAME              the text of sql/NAME
     \\replace NAME        the same, but functions, views, aggregates and triggers may be there already (for upgrades)
     \\tables DATABASE SCHEMA   the DDL of the job table, from the definition that the stores have
     \\embed MODULE PATH   one row of a VALUES list: the module's name, and the file's text verbatim, in dollar quotes
+    \\for NAME = VALUE    a variant of the text that follows, up to \\end; \\and NAME = VALUE adds to the variant. The
+                         text comes out once for each variant, with its values in the place of @NAME@
 
 Rules of this file:
 1. What is embedded comes out as it went in. What PostgreSQL would change on the way is refused: `@extschema@` and the
@@ -37,6 +39,8 @@ UPGRADES: tuple[tuple[str, str], ...] = ()
 #: The lines of a manifest's own, and how many arguments each has.
 _DIRECTIVES = {"i": 1, "replace": 1, "embed": 2, "tables": 2}
 _REPLACEABLE = re.compile(r"^CREATE (?=(?:FUNCTION|AGGREGATE|VIEW|TRIGGER) )", re.MULTILINE)
+_TEMPLATE = re.compile(r"(?P<values>^\\for .+\n(?:^\\(?:for|and) .+\n)*)(?P<text>(?:.*\n)*?)^\\end\n", re.MULTILINE)
+_VALUE = re.compile(r"^\\(for|and) (\w+) = (.+)$", re.MULTILINE)
 _DIRECTIVE = re.compile(rf"\\({'|'.join(_DIRECTIVES)})\s+(.+)")
 
 
@@ -67,9 +71,9 @@ def assemble(
 
 
 def expand(name: str, version: str, read: Read) -> str:
-    """The text of an SQL source with its `\\i` and `\\embed` lines carried out."""
+    """The text of an SQL source with its directives carried out."""
     out: list[str] = []
-    lines = read(name).splitlines(keepends=True)
+    lines = _TEMPLATE.sub(_variants, read(name)).splitlines(keepends=True)
     for embedding, group in groupby(lines, key=lambda line: line.startswith("\\embed")):
         if embedding:
             out.append(",\n".join(_embed(line, read) for line in group) + "\n")
@@ -82,16 +86,32 @@ def expand(name: str, version: str, read: Read) -> str:
                 out.append(_REPLACEABLE.sub("CREATE OR REPLACE ", text))
             elif line.startswith("\\tables "):
                 out.append(tables_script(*_arguments(line)))
+            elif line.startswith(("\\for ", "\\and ", "\\end")):
+                raise ConfigurationError(f"a template in {name} has no \\for, or no \\end: {line.strip()}")
             else:
                 out.append(_filled_in(line, version))
     return "".join(out)
 
 
+def _variants(template: re.Match[str]) -> str:
+    """The text of a template once for each of its variants, with an empty line between them."""
+    variants: list[dict[str, str]] = []
+    for directive, name, value in _VALUE.findall(template["values"]):
+        if directive == "for":
+            variants.append({})
+        variants[-1][name] = value
+    return "\n".join(_with_values(template["text"], variant) for variant in variants)
+
+
+def _with_values(text: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
 def _filled_in(line: str, version: str) -> str:
     values = {"version": version, "schema_version": SCHEMA_VERSION, "wake_lock": WAKE_LOCK, "oldest": OLDEST}
-    for name, value in values.items():
-        line = line.replace(f"@{name}@", str(value))
-    return line
+    return _with_values(line, {name: str(value) for name, value in values.items()})
 
 
 def embedded_modules(name: str, read: Read) -> dict[str, str]:

@@ -1,5 +1,5 @@
--- Functions that `gearbridge trigger create` makes call these, and not gman_enqueue(): in the schema of that somebody else
--- may have a function of the same name, whose arguments fit better.
+-- Functions that `gearbridge trigger create` makes call these, and not gman_enqueue(): another role may have a function of
+-- the same name in the schema of gman_enqueue(), whose arguments fit better.
 CREATE FUNCTION gearbridge._payload(payload text)
 RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE

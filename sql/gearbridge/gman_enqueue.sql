@@ -1,6 +1,15 @@
+\for type = text
+\and sent = Text goes to the worker as UTF-8, whatever the database's encoding.
+\and example = SELECT gman_enqueue('sendWelcomeEmail', 'user=7');
+\for type = bytea
+\and sent = The payload goes to the worker as it is.
+\and example = SELECT gman_enqueue('resize', image, unique_key => id::text) FROM picture;
+\for type = jsonb
+\and sent = The payload goes to the worker as JSON in UTF-8.
+\and example = SELECT gman_enqueue('index', to_jsonb(article), priority => 'low') FROM article;
 CREATE FUNCTION @extschema@.gman_enqueue(
     function text,
-    payload text,
+    payload @type@,
     unique_key text DEFAULT NULL,
     priority text DEFAULT 'normal',
     run_at timestamptz DEFAULT NULL,
@@ -10,12 +19,12 @@ CREATE FUNCTION @extschema@.gman_enqueue(
 RETURNS text
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._enqueue(
-    function, pg_catalog.convert_to(payload, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
+    function, gearbridge._payload(payload), unique_key, priority, run_at, max_attempts, keep_result
 );
 
-COMMENT ON FUNCTION @extschema@.gman_enqueue(text, text, text, text, timestamptz, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.gman_enqueue(text, @type@, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
-Text goes to the worker as UTF-8, whatever the database's encoding.
+@sent@
 A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
 tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
@@ -23,67 +32,8 @@ error. With keep_result it is kept when it is done, too, for gman_result().
 The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
 Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
 
-Example: SELECT gman_enqueue('sendWelcomeEmail', 'user=7');
+Example: @example@
 ROLLBACK takes the job back: no worker ever sees it.$comment$;
 
-REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, text, text, text, timestamptz, integer, boolean) FROM PUBLIC;
-
-CREATE FUNCTION @extschema@.gman_enqueue(
-    function text,
-    payload bytea,
-    unique_key text DEFAULT NULL,
-    priority text DEFAULT 'normal',
-    run_at timestamptz DEFAULT NULL,
-    max_attempts integer DEFAULT NULL,
-    keep_result boolean DEFAULT false
-)
-RETURNS text
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-RETURN gearbridge._enqueue(
-    function, payload, unique_key, priority, run_at, max_attempts, keep_result
-);
-
-COMMENT ON FUNCTION @extschema@.gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) IS
-$comment$Put a background job into the job table, as part of this transaction, and return its handle.
-The payload goes to the worker as it is.
-A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
-priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
-error. With keep_result it is kept when it is done, too, for gman_result().
-The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
-Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
-
-Example: SELECT gman_enqueue('resize', image, unique_key => id::text) FROM picture;
-ROLLBACK takes the job back: no worker ever sees it.$comment$;
-
-REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, bytea, text, text, timestamptz, integer, boolean) FROM PUBLIC;
-
-CREATE FUNCTION @extschema@.gman_enqueue(
-    function text,
-    payload jsonb,
-    unique_key text DEFAULT NULL,
-    priority text DEFAULT 'normal',
-    run_at timestamptz DEFAULT NULL,
-    max_attempts integer DEFAULT NULL,
-    keep_result boolean DEFAULT false
-)
-RETURNS text
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-RETURN gearbridge._enqueue(
-    function, pg_catalog.convert_to(payload::text, 'UTF8'), unique_key, priority, run_at, max_attempts, keep_result
-);
-
-COMMENT ON FUNCTION @extschema@.gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) IS
-$comment$Put a background job into the job table, as part of this transaction, and return its handle.
-The payload goes to the worker as JSON in UTF-8.
-A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
-priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
-error. With keep_result it is kept when it is done, too, for gman_result().
-The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
-Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
-
-Example: SELECT gman_enqueue('index', to_jsonb(article), priority => 'low') FROM article;
-ROLLBACK takes the job back: no worker ever sees it.$comment$;
-
-REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, jsonb, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION @extschema@.gman_enqueue(text, @type@, text, text, timestamptz, integer, boolean) FROM PUBLIC;
+\end

@@ -84,6 +84,18 @@ def test_both_extensions_assemble_and_declare_the_version() -> None:
     assert "plpython" not in files[f"gearbridge--{__version__}.sql"].lower()
 
 
+def test_a_template_comes_out_once_for_each_variant() -> None:
+    values = "\\for type = text\n\\and example = f('=')\n\\for type = bytea\n\\and example = f(x)\n"
+    source = f"-- head\n{values}f(@type@); -- @example@\n\\end\n-- tail\n"
+    made = expand("sql/f.sql", "1", {"sql/f.sql": source}.__getitem__)
+    assert made == "-- head\nf(text); -- f('=')\n\nf(bytea); -- f(x)\n-- tail\n"
+
+
+def test_a_template_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a template in"):
+        expand("sql/f.sql", "1", {"sql/f.sql": "\\for type = text\nf(@type@);\n"}.__getitem__)
+
+
 def test_every_function_has_a_file_of_its_name() -> None:
     for extension in EXTENSIONS:
         included = [line.split()[1] for line in read_source(f"sql/{extension}.sql").splitlines() if line[:3] == "\\i "]
