@@ -1,4 +1,4 @@
--- Not what GRANT and REVOKE were said, but what came of it: default privileges add to every object that is made.
+-- It reads the resulting ACLs, not the statements that were run: default privileges add to each new object.
 CREATE FUNCTION gearbridge._acl_differences(
     OUT kind text,
     OUT name text,
@@ -71,7 +71,7 @@ SELECT * FROM (
 $function$;
 
 COMMENT ON FUNCTION gearbridge._acl_differences() IS
-$comment$Where PostgreSQL's privileges on our functions, tables, views, sequences and schema are not what gearbridge.role_right means: those that are missing, and those that somebody has beyond it. Grantee 0 is everybody.
+$comment$The differences between PostgreSQL's privileges on gearbridge's functions, tables, views, sequences and schema and the rights in gearbridge.role_right: privileges that are missing, and privileges beyond the rights. Grantee 0 is PUBLIC.
 
 Example: SELECT kind, name, grantee::regrole, privilege, missing FROM gearbridge._acl_differences();
 ROLLBACK changes nothing about it: it only reads.$comment$;

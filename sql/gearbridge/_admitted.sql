@@ -1,5 +1,5 @@
--- PostgreSQL puts this body into the statement that calls it, so that a job is looked up and its caller's right is checked
--- at once.
+-- PostgreSQL inlines this body into the statement that calls it, so that one statement looks up a job and checks its caller's
+-- right.
 CREATE FUNCTION gearbridge._admitted(role name, rights text[], function text)
 RETURNS SETOF gearbridge.role_right
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -10,7 +10,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION gearbridge._admitted(name, text[], text) IS
-$comment$The rows of gearbridge.role_right that give a role one of these rights for a function, which is named as the job table has it.
+$comment$The rows of gearbridge.role_right that give a role one of these rights for a function, given as stored in the job table.
 The owner needs none of them.
 
 Example: SELECT EXISTS (SELECT FROM gearbridge._admitted('billing_worker', '{work,admin}', 'deposit'));

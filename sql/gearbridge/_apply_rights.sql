@@ -23,7 +23,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._apply_rights(oid) IS
-$comment$Make PostgreSQL's privileges on what is ours be exactly what the table gearbridge.role_right says: those of one role (0: everybody), or of all.
+$comment$Set PostgreSQL's privileges on gearbridge's objects to exactly the rights in gearbridge.role_right, for one role (0: PUBLIC) or for all.
 
 Example: SELECT gearbridge._apply_rights('application'::regrole);
 ROLLBACK takes it back.$comment$;

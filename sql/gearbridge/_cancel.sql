@@ -6,7 +6,7 @@ AS $function$
 DECLARE
     granted boolean;
 BEGIN
-    -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
+    -- Fast path: here current_user is the owner. The owner and superusers may.
     IF pg_catalog.pg_has_role(_cancel.caller, current_user, 'USAGE') IS NOT TRUE THEN
         SELECT true INTO granted FROM gearbridge._grants_of(_cancel.caller, '{admin}');
         IF NOT FOUND THEN
@@ -19,7 +19,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._cancel(text, gearbridge.caller) IS
-$comment$Do what gman_cancel() does. Raises 42501 for a caller that is no administrator.
+$comment$Do what gman_cancel() does. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._cancel('S:42');
 ROLLBACK brings the job back.$comment$;

@@ -21,7 +21,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._check(text, boolean, text, integer) IS
-$comment$Raise 22004 or 22023 for what no job can have.
+$comment$Raise 22004 or 22023 for values that a job cannot have.
 
 Example: SELECT gearbridge._check('resize', false, NULL, 5);
 ROLLBACK changes nothing about it: it only computes.$comment$;

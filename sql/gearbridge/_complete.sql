@@ -33,7 +33,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._complete(text, bytea, gearbridge.caller) IS
-$comment$Do what gman_complete() does. A job of a function for which the caller has not the right to work is as one that has ended.
+$comment$Do what gman_complete() does. A job of a function for which the caller lacks the right to work is treated as ended.
 
 Example: SELECT gearbridge._complete('S:42', NULL);
 ROLLBACK takes it back: the job is given out again.$comment$;

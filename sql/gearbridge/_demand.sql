@@ -1,4 +1,4 @@
--- Privileges on a function can be given by others (ALTER DEFAULT PRIVILEGES), so each function with our rights asks itself.
+-- Other roles can grant privileges on a function (ALTER DEFAULT PRIVILEGES), so each SECURITY DEFINER function checks itself.
 CREATE FUNCTION gearbridge._demand("right" text, role name)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -14,7 +14,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._demand(text, name) IS
-$comment$Raise 42501 where a role has not a right, neither by itself nor as administrator or owner.
+$comment$Raise 42501 if a role lacks a right and is neither administrator nor owner.
 
 Example: SELECT gearbridge._demand('admin', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -1,6 +1,6 @@
--- A row's columns are those of the moment at which it is written, but a query reads the catalogs with the transaction's
--- snapshot, which may be older: a type that was added since would not be seen, and its owner's cast would run. A catalog
--- row that was replaced since names the transaction that did it; one that is missing is newer.
+-- A row has the columns of the moment at which it is written, but a query reads the catalogs with the transaction's
+-- snapshot, which may be older: a type that was added since would be missed, and its owner's cast would run. A catalog row
+-- that was replaced since has the number of the transaction that replaced it; a missing one is newer.
 CREATE FUNCTION gearbridge._demand_current(relation oid)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -46,12 +46,12 @@ BEGIN
     END IF;
     RAISE serialization_failure USING
         MESSAGE = 'could not serialize access due to a concurrent change of the table or its types',
-        HINT = 'The transaction might succeed if it is tried again.';
+        HINT = 'The transaction might succeed if retried.';
 END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._demand_current(oid) IS
-$comment$Raise 40001 where a table, its triggers or the types of its columns have changed since the transaction's snapshot.
+$comment$Raise 40001 if a table, its triggers or the types of its columns have changed since the transaction's snapshot.
 
 Example: SELECT gearbridge._demand_current('images'::regclass);
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -14,7 +14,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._demand_submit(text, name) IS
-$comment$Raise 42501 where a role may not submit jobs of a function.
+$comment$Raise 42501 if a role may not submit jobs of a function.
 
 Example: SELECT gearbridge._demand_submit('resize', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -14,8 +14,8 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._due(timestamptz) IS
-$comment$A point in time in whole seconds since 1970, rounded up; NULL is 0, which means at once.
-Raises 22023 for what is before 1970 or infinite.
+$comment$A point in time in whole seconds since 1970, rounded up; NULL gives 0, which means at once.
+Raises 22023 for a time before 1970 or infinity.
 
 Example: SELECT gearbridge._due(now() + interval '1 hour');
 ROLLBACK changes nothing about it: it only computes.$comment$;

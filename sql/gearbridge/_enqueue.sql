@@ -1,5 +1,5 @@
 -- One INSERT, whose plan is as good on a full table as on an empty one. Every step here is a good part of what an INSERT
--- costs, so what is nearly always the case is asked in one expression, and a function is called only where it is not.
+-- costs, so the usual case is checked in one expression, and a function is called only in other cases.
 CREATE FUNCTION gearbridge._enqueue(
     function text,
     payload bytea,
@@ -27,7 +27,7 @@ DECLARE
     seconds bigint;
     granted boolean;
 BEGIN
-    -- Here current_user is the owner, who may, as superusers may; that is quick to ask.
+    -- Fast path: here current_user is the owner. The owner and superusers may.
     IF pg_catalog.pg_has_role(_enqueue.caller, current_user, 'USAGE') IS NOT TRUE THEN
         SELECT true INTO granted FROM gearbridge._granted(_enqueue.function, _enqueue.caller);
         IF NOT FOUND THEN
@@ -79,7 +79,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._enqueue(text, bytea, text, text, timestamptz, integer, boolean, gearbridge.caller) IS
-$comment$Put one job into the job table and return its handle; what the gman_enqueue functions have in common.
+$comment$Put one job into the job table and return its handle; common to the gman_enqueue functions.
 
 Example: SELECT gearbridge._enqueue('resize', 'cat.jpg', NULL, 'normal', NULL, NULL, NULL);
 ROLLBACK takes the job back.$comment$;

@@ -28,7 +28,7 @@ DECLARE
     handles text[];
     granted boolean;
 BEGIN
-    -- As in _enqueue(), what is nearly always the case is asked in one expression.
+    -- As in _enqueue(), the usual case is checked in one expression.
     IF pg_catalog.pg_has_role(_enqueue_many.caller, current_user, 'USAGE') IS NOT TRUE THEN
         SELECT true INTO granted FROM gearbridge._granted(_enqueue_many.function, _enqueue_many.caller);
         IF NOT FOUND THEN
@@ -102,7 +102,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._enqueue_many(text, bytea[], text[], text, timestamptz, integer, boolean, gearbridge.caller) IS
-$comment$Put a job for each payload into the job table; what the gman_enqueue_many functions have in common.
+$comment$Put a job for each payload into the job table; common to the gman_enqueue_many functions.
 
 Example: SELECT gearbridge._enqueue_many('resize', '{cat.jpg}', NULL, 'normal', NULL, NULL, NULL);
 ROLLBACK takes the jobs back.$comment$;

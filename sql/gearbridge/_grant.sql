@@ -34,7 +34,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._grant(name, text, text, gearbridge.caller) IS
-$comment$Grant one right; what the grant_ functions have in common. Raises 42501 for a caller that is no administrator.
+$comment$Grant one right; common to the grant_ functions. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._grant('application', 'submit', '*');
 ROLLBACK takes it back.$comment$;

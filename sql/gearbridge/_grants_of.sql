@@ -1,4 +1,4 @@
--- PostgreSQL puts this body into the query that calls it: a function call less for each job.
+-- PostgreSQL inlines this body into the query that calls it, which saves a function call for each job.
 CREATE FUNCTION gearbridge._grants_of(role name, rights text[])
 RETURNS SETOF gearbridge.role_right
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -15,7 +15,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION gearbridge._grants_of(name, text[]) IS
-$comment$The rows of gearbridge.role_right that give a role one of these rights: its own, those of roles that it is a member of, and everybody's.
+$comment$The rows of gearbridge.role_right that give a role one of these rights: its own, those of roles that it is a member of, and those of public.
 
 Example: SELECT "right", pattern FROM gearbridge._grants_of('application', '{submit}');
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -1,7 +1,7 @@
--- PostgreSQL puts this body into what calls it. A hash of the random number, since it is a number already: to make bytes
--- of it, to cut them and to write them in hex costs as much again as to draw them. The random number is drawn for this
--- handle alone: the hash does not resist an attack, so two handles of one random number would give the others away. The
--- highest bit is 1, so that there are always 16 digits.
+-- PostgreSQL inlines this body into its caller. The random number is hashed because the hash is already a number: to convert
+-- it to bytes, cut them and write them in hex costs as much again as to draw it. The random number is drawn for this
+-- handle alone: the hash does not resist an attack, so two handles from one random number would reveal others. The highest
+-- bit is 1, so that there are always 16 digits.
 CREATE FUNCTION gearbridge._handle(id bigint, secret uuid)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -10,7 +10,7 @@ RETURN 'S:' || id || '-' || pg_catalog.to_hex(
 );
 
 COMMENT ON FUNCTION gearbridge._handle(bigint, uuid) IS
-$comment$A handle for the job of this number, of a random number that is told to nobody. The number is given again where the database is a copy or is put back to what it was; the 63 random bits behind it are not.
+$comment$A handle for the job of this number, from a random number that is used for nothing else. A copy or a restored database gives the same number again, but not the same 63 random bits.
 
 Example: SELECT gearbridge._handle(42, gen_random_uuid());
 ROLLBACK changes nothing about it: it only computes.$comment$;

@@ -10,7 +10,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._holder() IS
-$comment$Does nothing. To be allowed to execute it is the sign of a role that has rights in gearbridge.role_right.
+$comment$Does nothing. The privilege to execute it marks a role that has rights in gearbridge.role_right.
 
 Example: SELECT has_function_privilege('application', 'gearbridge._holder()', 'EXECUTE');
 ROLLBACK changes nothing about it: it does nothing.$comment$;

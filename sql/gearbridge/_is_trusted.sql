@@ -1,6 +1,6 @@
--- A trigger of ours runs with our rights, and to_jsonb() calls a cast to json that the type's owner has made, or will have
--- made a moment later. So what others could have made is not converted, but shown: PostgreSQL's own output functions do
--- that, and only a superuser can make such a function.
+-- A trigger function of gearbridge runs with its owner's rights, and to_jsonb() calls a cast to json that the type's owner
+-- has made, or makes a moment later. So values of types for which another role could make a cast are not converted, but
+-- output as text: only a superuser can make an output function.
 CREATE FUNCTION gearbridge._is_trusted(type oid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -32,7 +32,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._is_trusted(oid) IS
-$comment$Whether nobody but the owner of gearbridge and superusers can say how values of a type become JSON: it is PostgreSQL's, or theirs.
+$comment$True if only superusers and the owner of gearbridge can define how values of a type become JSON.
 
 Example: SELECT gearbridge._is_trusted('text'::regtype);
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -28,7 +28,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._json_expression(oid, text) IS
-$comment$An SQL expression that makes JSON of a value of this type, and runs no code of a type's owner; the value itself, where to_jsonb() does that.
+$comment$An SQL expression that converts a value of this type to JSON without running code of a type's owner. The value itself if to_jsonb() runs none.
 
 Example: SELECT gearbridge._json_expression('text'::regtype, '$1.path');
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -10,7 +10,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._may(text, name) IS
-$comment$Whether a role has a right, by itself or as administrator, or as the owner.
+$comment$True if a role has a right, directly, as administrator or as owner.
 
 Example: SELECT gearbridge._may('monitor', 'watcher');
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -1,4 +1,4 @@
--- A job of others is as one that there is not: an error would say that it is there.
+-- A job that the caller may not read is treated as missing: an error would reveal that it exists.
 CREATE FUNCTION gearbridge._may_read(function text, role name)
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -11,7 +11,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._may_read(text, name) IS
-$comment$Whether a role may read the state and result of jobs of a function, which is named as the job table has it: it may submit jobs of that function, or monitor.
+$comment$True if a role may read the state and result of jobs of a function, given as stored in the job table: it may submit jobs of that function, or monitor.
 
 Example: SELECT gearbridge._may_read('resize', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;

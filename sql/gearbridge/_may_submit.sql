@@ -13,7 +13,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._may_submit(text, name, gearbridge.caller) IS
-$comment$Answer what gearbridge.may_submit() asks. Raises 42501 for a caller that asks about a role of others and may not monitor.
+$comment$Do what gearbridge.may_submit() does. Raises 42501 if the caller is no member of the role and may not monitor.
 
 Example: SELECT gearbridge._may_submit('resize', current_user);
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -18,7 +18,7 @@ SELECT 'pg_namespace'::regclass, 'gearbridge'::regnamespace
 $function$;
 
 COMMENT ON FUNCTION gearbridge._own_objects() IS
-$comment$What was made by our extensions or by our script, as they have it written down: privileges are given on that and nothing else.
+$comment$The objects that gearbridge's extensions or its script created, as recorded by them. Privileges are granted on these objects only.
 
 Example: SELECT pg_describe_object(classid, objid, 0) FROM gearbridge._own_objects();
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -1,5 +1,5 @@
--- In PL/pgSQL, since PostgreSQL puts the body of gman_enqueue_many() into the statement that calls it only where no query
--- is in it. Otherwise that body is planned anew for each call.
+-- In PL/pgSQL, since PostgreSQL inlines the body of gman_enqueue_many() only if it contains no query, and otherwise plans it
+-- anew for each call.
 \for type = text
 \and text = one.payload
 \and words = text as

@@ -11,13 +11,13 @@ BEGIN
         ELSE
             RAISE invalid_parameter_value USING
                 MESSAGE = format('no such priority: %s', priority),
-                HINT = 'It is high, normal or low.';
+                HINT = 'Use high, normal or low.';
     END CASE;
 END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._priority(text) IS
-$comment$The number that the job table has for a priority; raises 22023 for a word that is none. NULL is normal.
+$comment$The number of a priority in the job table. NULL means normal. Raises 22023 for another word.
 
 Example: SELECT gearbridge._priority('high');
 ROLLBACK changes nothing about it: it only computes.$comment$;

@@ -19,7 +19,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._privilege_differences(gearbridge.caller) IS
-$comment$Read what gearbridge.privilege_differences() returns. Raises 42501 for a caller that is no administrator.
+$comment$Read what gearbridge.privilege_differences() returns. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT * FROM gearbridge._privilege_differences();
 ROLLBACK changes nothing about it: it only reads.$comment$;

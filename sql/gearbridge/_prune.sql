@@ -14,7 +14,7 @@ BEGIN
     ELSIF _prune.state NOT IN ('done', 'failed') THEN
         RAISE invalid_parameter_value USING
             MESSAGE = pg_catalog.format('no such state of a finished job: %s', _prune.state),
-            HINT = 'It is done or failed; NULL is both.';
+            HINT = 'Use done or failed; NULL means both.';
     END IF;
     DELETE FROM gearbridge.gearbridge_job AS job WHERE job.state = ANY (states) AND job.finished < before;
     GET DIAGNOSTICS gone = ROW_COUNT;
@@ -23,7 +23,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._prune(interval, text, gearbridge.caller) IS
-$comment$Do what gearbridge.prune() does. Raises 42501 for a caller that is no administrator.
+$comment$Do what gearbridge.prune() does. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._prune('30 days', 'failed');
 ROLLBACK brings the jobs back.$comment$;

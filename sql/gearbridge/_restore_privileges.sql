@@ -10,7 +10,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._restore_privileges(gearbridge.caller) IS
-$comment$Do what gearbridge.restore_privileges() does. Raises 42501 for a caller that is no administrator.
+$comment$Do what gearbridge.restore_privileges() does. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._restore_privileges();
 ROLLBACK takes it back.$comment$;

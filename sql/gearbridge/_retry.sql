@@ -26,7 +26,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._retry(text, gearbridge.caller) IS
-$comment$Do what gman_retry() does. Raises 42501 for a caller that is no administrator.
+$comment$Do what gman_retry() does. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._retry('S:42');
 ROLLBACK takes it back: the job stays as it was.$comment$;

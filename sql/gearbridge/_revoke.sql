@@ -17,14 +17,14 @@ BEGIN
         )
         AND granted."right" = _revoke."right" AND granted.pattern = coalesce(_revoke.pattern, granted.pattern);
     IF NOT FOUND THEN
-        RAISE NOTICE 'role % was not granted this', pg_catalog.quote_ident(_revoke.role);
+        RAISE NOTICE 'role % does not have this right', pg_catalog.quote_ident(_revoke.role);
     END IF;
 END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._revoke(name, text, text, gearbridge.caller) IS
-$comment$Take back one right; what the revoke_ functions have in common. A NULL pattern is all of them. Raises 42501 for a
-caller that is no administrator.
+$comment$Revoke one right; common to the revoke_ functions. A NULL pattern means all patterns. Raises 42501 if
+the caller is not an administrator.
 
 Example: SELECT gearbridge._revoke('application', 'submit', NULL);
 ROLLBACK takes it back.$comment$;

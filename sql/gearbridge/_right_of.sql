@@ -1,5 +1,5 @@
--- The one list of who needs what. What is not in it, nobody but its owner may use: the table own_object least of all,
--- since privileges on all that is named there are given and taken with the owner's rights.
+-- The only list of rights and the objects that need them. An object that is not listed is for its owner only, above all
+-- the table own_object, since privileges on all objects that it lists are granted and revoked with the owner's rights.
 CREATE FUNCTION gearbridge._right_of(OUT name text, OUT rights text[])
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -46,8 +46,8 @@ SELECT one, '{everybody}' FROM unnest('{gman_version, _payload, _payloads, gearb
 $function$;
 
 COMMENT ON FUNCTION gearbridge._right_of() IS
-$comment$Which of the rights submit, work, monitor, admin and server lets a role use a function, table or view of ours, by its name.
-What everybody may use, and the sign of a role that has any right, are rights here too.
+$comment$The rights (submit, work, monitor, admin, server) that let a role use a function, table or view of gearbridge, by its name.
+Two more rights stand for what every role may use, and for the mark of a role that has any right.
 
 Example: SELECT name FROM gearbridge._right_of() WHERE 'monitor' = ANY (rights);
 ROLLBACK changes nothing about it: it only reads.$comment$;

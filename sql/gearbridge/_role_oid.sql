@@ -1,5 +1,5 @@
--- It is no immutable function, and says so: a generated column is computed when its row is written, also when a dump is
--- restored that comes from where the role has another number; a rename does not change it.
+-- It is declared IMMUTABLE although it is not, for a generated column. That is computed when its row is written, also when a
+-- dump is restored in a cluster where the role has another number; a rename does not change it.
 CREATE FUNCTION gearbridge._role_oid(role name)
 RETURNS oid
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -19,7 +19,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._role_right_changed() IS
-$comment$The trigger that makes privileges of the rows in gearbridge.role_right, those of a restored dump too.
+$comment$The trigger that sets privileges according to the rows of gearbridge.role_right, also when a dump is restored.
 
 Example: INSERT INTO gearbridge.role_right (role, "right", pattern) VALUES ('application', 'submit', 'mail_*');
 ROLLBACK takes it back.$comment$;

@@ -4,7 +4,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    -- An enum of others is frequent, and the same as _json_expression() makes of it is made of it here.
+    -- Enums are frequent, so they get the expression of _json_expression() here, without calling it.
     RETURN (
         SELECT CASE WHEN bool_or(one.expression <> one.value) THEN
             string_agg(format('%s AS %I', one.expression, one.attname), ', ' ORDER BY one.attnum)
@@ -18,7 +18,7 @@ BEGIN
                 ELSE gearbridge._json_expression(own.atttypid, part.value)
             END AS expression
             FROM pg_attribute AS own CROSS JOIN LATERAL (SELECT format('%s.%I', operand, own.attname)) AS part (value)
-            -- As a query of its own the number is no constant that a plan is made for, each time anew.
+            -- As a subquery, so that the plan is generic: a parameter here would be planned anew each time.
             WHERE own.attrelid = (SELECT relation) AND own.attnum > 0 AND NOT own.attisdropped
             OFFSET 0
         ) AS one
@@ -27,7 +27,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._row_columns(oid, text) IS
-$comment$The columns of a row, for a SELECT, so that to_jsonb() of it runs no code of others; NULL where it does not anyway.
+$comment$The columns of a row, as the list of a SELECT, so that to_jsonb() of it runs no code of a type's owner; NULL if it runs none anyway.
 
 Example: SELECT gearbridge._row_columns('images'::regclass, '($1)');
 ROLLBACK changes nothing about it: it only reads.$comment$;

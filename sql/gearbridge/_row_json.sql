@@ -23,7 +23,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._row_json(record, text) IS
-$comment$A row as JSON, whatever the session's settings are; the columns as gearbridge._row_columns() gives them for ($1), if not NULL.
+$comment$A row as JSON, independent of the session's settings. columns is NULL or what gearbridge._row_columns() returns for ($1).
 
 Example: SELECT gearbridge._row_json(one) FROM images AS one;
 ROLLBACK changes nothing about it: it only computes.$comment$;

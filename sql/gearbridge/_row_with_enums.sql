@@ -20,7 +20,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._row_with_enums(record, text[], text[], boolean) IS
-$comment$A row as JSON, without a cast of its enums' owners. It takes the names of all columns, which must be of PostgreSQL's own types but for the enums, and those of the enums. NULL where a label has to be quoted.
+$comment$A row as JSON that runs no cast of its enums' owners. names are all columns, enums those of enum types; the others must have PostgreSQL's own types. NULL if a label must be quoted.
 
 Example: SELECT gearbridge._row_with_enums(one, '{id,mood}', '{mood}', false) FROM letters AS one;
 ROLLBACK changes nothing about it: it only computes.$comment$;

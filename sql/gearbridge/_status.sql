@@ -26,7 +26,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._status(text, gearbridge.caller) IS
-$comment$What gman_status() says of a job in the job table.
+$comment$The status of a job in the job table, as gman_status() returns it.
 
 Example: SELECT known, percentage FROM gearbridge._status('S:42');
 ROLLBACK changes nothing about it: it only reads.$comment$;

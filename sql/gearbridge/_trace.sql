@@ -20,8 +20,8 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._trace() IS
-$comment$The traceparent of the setting gearbridge.traceparent, as a job keeps it where its reducer would be; empty for none.
-Raises 22023 for what is no traceparent.
+$comment$The traceparent of the setting gearbridge.traceparent, as stored in a job's reducer column; empty if not set.
+Raises 22023 if it is not a traceparent.
 
 Example: SELECT gearbridge._trace();
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -11,7 +11,7 @@ BEGIN
     IF coalesce(cardinality(arguments), 0) = 0 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'the trigger does not say which function to enqueue',
-            HINT = 'Its first argument is the name, as in EXECUTE FUNCTION gman_enqueue_row(''resize'').';
+            HINT = 'Its first argument is the function, as in EXECUTE FUNCTION gman_enqueue_row(''resize'').';
     END IF;
     -- PostgreSQL counts a trigger's arguments from 0, and the array's slice keeps that.
     FOREACH argument IN ARRAY arguments[array_lower(arguments, 1) + 1:] LOOP
@@ -22,8 +22,8 @@ BEGIN
         THEN
             RAISE invalid_parameter_value USING
                 MESSAGE = format('a trigger of gearbridge does not understand "%s"', argument),
-                HINT = 'After the function there may be, once each: payload=new, old or both; columns=NAME,NAME; '
-                    'unique_key=COLUMN; priority=high, normal or low; delay=INTERVAL; max_attempts=NUMBER; name=WHAT `gearbridge trigger list` shows.';
+                HINT = 'Arguments after the function, each at most once: payload=new, old or both; columns=NAME,NAME; '
+                    'unique_key=COLUMN; priority=high, normal or low; delay=INTERVAL; max_attempts=NUMBER; name=NAME for `gearbridge trigger list`.';
         END IF;
         options := options || jsonb_build_object(name, substr(argument, length(name) + 2));
     END LOOP;
@@ -32,7 +32,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._trigger_options(text[]) IS
-$comment$What a trigger's arguments after the first say, by name; raises 22023 for what is not understood.
+$comment$The options in a trigger's arguments after the first, by name. Raises 22023 for an unknown one.
 
 Example: SELECT gearbridge._trigger_options('{resize,"columns=id,path",priority=low}');
 ROLLBACK changes nothing about it: it only computes.$comment$;

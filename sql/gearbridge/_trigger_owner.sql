@@ -18,7 +18,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._trigger_owner(oid, name) IS
-$comment$The role that has made a trigger: the owner of its table, or of the partitioned table from which a partition has it.
+$comment$The role responsible for a trigger: the owner of its table, or of the partitioned table from which a partition inherits it.
 
 Example: SELECT gearbridge._trigger_owner('images'::regclass, 'resize')::regrole;
 ROLLBACK changes nothing about it: it only reads.$comment$;

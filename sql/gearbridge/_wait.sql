@@ -11,7 +11,7 @@ BEGIN
     IF pg_catalog.current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE invalid_transaction_state USING
             MESSAGE = 'waiting for a job needs isolation level READ COMMITTED',
-            HINT = 'This transaction sees the database as it was at its beginning, and would wait for ever.';
+            HINT = 'This transaction sees the database as of its first statement and would wait without end.';
     END IF;
     -- As in _cancel().
     IF pg_catalog.pg_has_role(_wait.caller, current_user, 'USAGE') THEN
@@ -52,7 +52,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._wait(text, interval, gearbridge.caller) IS
-$comment$Wait as gman_wait() does. A job that the caller may not look at is as one that there is not.
+$comment$Wait as gman_wait() does. A job that the caller may not read is treated as missing.
 
 Example: SELECT gearbridge._wait('S:42', '10 seconds');
 ROLLBACK changes nothing about it: it only reads.$comment$;

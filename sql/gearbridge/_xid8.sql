@@ -13,7 +13,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._xid8(xid) IS
-$comment$The transaction number in a row, with its upper half, which rows lack: the one nearest to the present.
+$comment$A row's transaction number as xid8: rows store only the lower half; the upper half is that of the nearest number to the present.
 
 Example: SELECT pg_xact_status(gearbridge._xid8(xmin)) FROM gearbridge.role_right;
 ROLLBACK changes nothing about it: it only reads.$comment$;

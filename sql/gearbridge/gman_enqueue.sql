@@ -25,12 +25,12 @@ RETURN gearbridge._enqueue(
 COMMENT ON FUNCTION @extschema@.gman_enqueue(text, @type@, text, text, timestamptz, integer, boolean) IS
 $comment$Put a background job into the job table, as part of this transaction, and return its handle.
 @sent@
-A job of this function with this unique key that is not finished yet is not put there again: its handle is returned.
+If an unfinished job of this function has this unique key, no job is added and its handle is returned.
 priority is high, normal or low. No worker gets the job before run_at (whole seconds, rounded up). A job that fails is
-tried again until it was tried max_attempts times (NULL: it is not tried again), then kept as failed, with the
-error. With keep_result it is kept when it is done, too, for gman_result().
-The traceparent in the setting gearbridge.traceparent, if there is one, goes to the worker with it.
-Raises 22004 for a NULL function or payload, 22023 for a value that cannot be.
+retried up to max_attempts times in all (NULL: not retried), then kept as failed, with the error. With keep_result it is
+also kept when it is done, for gman_result().
+The traceparent in the setting gearbridge.traceparent, if set, goes to the worker with the job.
+Raises 22004 for a NULL function or payload, 22023 for an invalid value.
 
 Example: @example@
 ROLLBACK takes the job back: no worker ever sees it.$comment$;

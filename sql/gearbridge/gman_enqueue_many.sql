@@ -25,7 +25,7 @@ RETURN gearbridge._enqueue_many(
 COMMENT ON FUNCTION @extschema@.gman_enqueue_many(text, @type@[], text[], text, timestamptz, integer, boolean) IS
 $comment$Put a job for each payload into the job table, as part of this transaction, and return their handles in order.
 @sent@
-unique_keys has one for each payload, or is NULL. For the rest, and what is raised, see gman_enqueue().
+unique_keys has one key for each payload, or is NULL. For the other arguments and the errors, see gman_enqueue().
 
 Example: @example@
 ROLLBACK takes the jobs back: no worker ever sees them.$comment$;

@@ -25,8 +25,8 @@ BEGIN
     IF pg_catalog.current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         PERFORM gearbridge._demand_current(TG_RELID);
     END IF;
-    -- A type of PostgreSQL's own has a number below 16384. For another one somebody may have made a cast to json; a domain
-    -- becomes JSON as what it is made of. Money is shown as lc_monetary says; its type's number is 790, and its array's 791.
+    -- PostgreSQL's own types have numbers below 16384. Another type may have a cast to json by its owner; a domain is
+    -- converted as its base type. Money depends on lc_monetary; its type's number is 790, and that of its array 791.
     SELECT relation.relowner, relation.relispartition, EXISTS (
         SELECT FROM pg_catalog.pg_attribute AS part
         WHERE part.attrelid = relation.oid AND part.attnum > 0 AND (part.atttypid >= 16384 OR part.atttypid IN (790, 791))
@@ -50,7 +50,7 @@ BEGIN
         OR pg_catalog.current_setting('extra_float_digits')::integer < 1
         OR pg_catalog.current_setting('datestyle') NOT LIKE 'ISO%';
     IF has_types THEN
-        -- 1: an enum of others; 2: a domain, whose CHECK may be theirs; 4: what needs a look at what it is made of.
+        -- 1: an enum of another role; 2: a domain, whose CHECK may be another role's; 4: a type whose parts must be checked.
         SELECT pg_catalog.bit_or(part.kind), pg_catalog.array_agg(part.attname::text),
             pg_catalog.array_agg(part.attname::text) FILTER (WHERE part.kind = 1)
         INTO kinds, names, enums
@@ -64,7 +64,7 @@ BEGIN
                 END FROM pg_catalog.pg_type AS type WHERE type.oid = own.atttypid)
             END AS kind
             FROM pg_catalog.pg_attribute AS own
-            -- As a query of its own the number is no constant that a plan is made for, each time anew.
+            -- As a subquery, so that the plan is generic: a parameter here would be planned anew each time.
             WHERE own.attrelid = (SELECT TG_RELID) AND own.attnum > 0 AND NOT own.attisdropped
             ORDER BY own.attnum
             OFFSET 0
@@ -117,12 +117,12 @@ COMMENT ON FUNCTION @extschema@.gman_enqueue_row() IS
 $comment$A trigger FOR EACH ROW that enqueues a job of the function that is its first argument, as part of the transaction.
 The payload is the row as JSON: the new one, where there is one. More arguments, once each: payload=old or payload=both
 (then {"old": ..., "new": ...}); columns=NAME,NAME (only these); unique_key=COLUMN; priority=high, normal or low;
-delay=INTERVAL; max_attempts=NUMBER. Whoever changes the table needs no right to enqueue; its owner must be allowed to
-submit jobs of this function (gearbridge.grant_submit). For a partition that is the owner of the table whose partition it
-is. No setting of the session changes the payload: times are in UTC, bytea is hex. Casts to json count that a superuser
-has made, or an extension; values of other types (enums above all) are text, as they are shown.
-Raises 22023 for an argument that it does not understand, 42703 for a column that there is not, and 40001 in a transaction
-above READ COMMITTED whose snapshot is older than a change of the table or its types.
+delay=INTERVAL; max_attempts=NUMBER. A role that changes the table needs no right to enqueue; the table's owner must be
+allowed to submit jobs of this function (gearbridge.grant_submit). For a partition that is the owner of the partitioned
+table. The session's settings do not change the payload: times are in UTC, bytea is hex. Only casts to json made by a
+superuser or an extension are used; values of other types, such as enums, are text in their output form.
+Raises 22023 for an unknown argument, 42703 for a missing column, and 40001 in a transaction above READ COMMITTED whose
+snapshot is older than a change of the table or its types.
 
 Example: CREATE TRIGGER resize AFTER INSERT OR UPDATE OF path ON images FOR EACH ROW EXECUTE FUNCTION gman_enqueue_row('resize', 'columns=id,path');
 ROLLBACK takes the job back: no worker ever sees it.$comment$;

@@ -93,8 +93,8 @@ $function$;
 
 COMMENT ON FUNCTION @extschema@.gman_enqueue_rows() IS
 $comment$A trigger FOR EACH STATEMENT that enqueues a job for each row of the transition table, all in one INSERT.
-The transition table must be named gearbridge_rows. The arguments are those of gman_enqueue_row(), but for payload=, since
-the transition table says whether it is the old or the new rows. It raises what that raises.
+The transition table must be named gearbridge_rows. The arguments are those of gman_enqueue_row() except payload=, since
+the transition table holds either the old or the new rows. The errors are those of gman_enqueue_row().
 
 Example: CREATE TRIGGER resize AFTER INSERT ON images REFERENCING NEW TABLE AS gearbridge_rows FOR EACH STATEMENT EXECUTE FUNCTION gman_enqueue_rows('resize');
 ROLLBACK takes the jobs back: no worker ever sees them.$comment$;

@@ -6,9 +6,9 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION @extschema@.gman_job(text) IS
-$comment$All that the job table knows of one job, as a row of gman_jobs; no row for a handle that is not there: a job that is done
-leaves the table, unless it was enqueued with keep_result. error is why the last attempt failed.
-A job of a function that the caller may not submit is as one that there is not, unless the caller may monitor.
+$comment$One job of the job table, as a row of gman_jobs; no row for an unknown handle. A job that is done leaves the table, unless
+it was enqueued with keep_result. error is the error of the last attempt.
+A job of a function that the caller may not submit is treated as missing, unless the caller may monitor.
 
 Example: SELECT state, attempts, error FROM gman_job('S:42');
 ROLLBACK changes nothing about it: it only reads.$comment$;

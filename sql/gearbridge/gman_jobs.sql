@@ -26,7 +26,7 @@ FROM gearbridge.gearbridge_job AS job;
 
 COMMENT ON VIEW @extschema@.gman_jobs IS
 $comment$Every job in the job table: those that SQL enqueued, and those that a job server keeps here.
-A job that a worker has in hand is shown as ready, since taking it writes nothing. error is that of the last attempt.
+A job that a worker runs is shown as ready, since giving it to a worker writes nothing. error is that of the last attempt.
 
 Example: SELECT handle, error FROM gman_jobs WHERE state = 'failed' ORDER BY finished_at DESC LIMIT 10;$comment$;
 

@@ -24,15 +24,15 @@ END
 $function$;
 
 COMMENT ON FUNCTION @extschema@.gman_status(text) IS
-$comment$How far a background job is, by its handle: one row. known: it is not finished (a finished job is unknown, as is one that
-never was); running: a worker has it; numerator and denominator: what the worker said last, and the same as a percentage
-(NULL while the denominator is 0); waiting_clients is NULL: the protocol tells it only for a unique key, see
-gman_status_by_unique_key(). A NULL handle gives a row of NULLs.
-A handle that begins with S: is of a job that SQL enqueued, and the job table answers, without a connection. Giving a job to
-a worker writes nothing there, so such a job counts as running from the first progress that its worker tells, until
-the attempt ends; how a finished one ended, gman_job() tells. A job of others is unknown, as for gman_job().
-For other handles the job server is asked, where gearbridge_direct is installed; else the job table, which has those of
-servers that keep their jobs there.
+$comment$The status of a background job, by its handle: one row. known: it is not finished (a finished job is unknown, like one
+that never existed); running: a worker has it; numerator and denominator: the progress last reported by the worker, and
+the same as a percentage (NULL while the denominator is 0); waiting_clients is NULL: the protocol has it only for a unique
+key, see gman_status_by_unique_key(). A NULL handle gives a row of NULLs.
+A handle that begins with S: belongs to a job that SQL enqueued; the job table answers, without a connection. Giving a job
+to a worker writes nothing there, so such a job counts as running from the first progress that its worker reports until
+the attempt ends. gman_job() shows how a finished job ended. Jobs that gman_job() does not show are unknown here, too.
+Other handles are looked up on the job server if gearbridge_direct is installed, else in the job table, for servers that
+keep their jobs there.
 
 Example: SELECT known, running, percentage FROM gman_status('S:42');
 ROLLBACK changes nothing about it: it only reads.$comment$;

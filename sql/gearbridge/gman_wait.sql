@@ -4,10 +4,9 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._wait(handle, timeout);
 
 COMMENT ON FUNCTION @extschema@.gman_wait(text, interval) IS
-$comment$Wait until a job is finished, at most so long (NULL: as long as it takes). True when it is: done, failed, or unknown,
-as is a job of a function that the caller may not submit, unless the caller may monitor.
-It looks into the job table, first every few milliseconds, in the end ten times a second; statement_timeout and cancel
-end it. The transaction must be READ COMMITTED and must not be the one that enqueued the job (55000, 25000).
+$comment$Wait until a job is finished, up to the time-out (NULL: without limit). True if the job is done, failed or unknown. A job
+of a function that the caller may not submit is unknown, unless the caller may monitor.
+It polls the job table, first every few milliseconds, later ten times a second; statement_timeout and cancelling end it. The transaction must be READ COMMITTED and must not be the one that enqueued the job (55000, 25000).
 While it waits it holds a snapshot, which holds back VACUUM in all tables of the database: wait for seconds, not hours.
 
 Example: SELECT gman_wait('S:42', '10 seconds');

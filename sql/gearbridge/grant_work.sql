@@ -4,9 +4,9 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._grant(role, 'work', function_pattern);
 
 COMMENT ON FUNCTION gearbridge.grant_work(name, text) IS
-$comment$Let a worker's role end jobs in its own transaction with gman_complete(): of functions whose name matches the pattern,
-where * stands for any number of characters. Several patterns add up. It lets the role neither submit jobs nor cancel
-them, nor see those of others. Raises 42704 for a role that does not exist, 22023 for an empty pattern.
+$comment$Allow a worker's role to complete jobs in its own transaction with gman_complete(), for functions whose name matches the
+pattern. * matches any number of characters. Several patterns add up. The role can neither submit nor cancel jobs, nor
+see those of other roles. Raises 42704 for a role that does not exist, 22023 for an empty pattern.
 
 Example: SELECT gearbridge.grant_work('billing_worker', 'deposit');
 ROLLBACK takes it back.$comment$;

@@ -4,8 +4,8 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._restore_privileges();
 
 COMMENT ON FUNCTION gearbridge.restore_privileges() IS
-$comment$Make the privileges on what is gearbridge's be exactly what its rights mean: after a GRANT or REVOKE by hand, say.
-What differs is shown by gearbridge.privilege_differences().
+$comment$Set the privileges on gearbridge's objects to exactly the granted rights, for example after a GRANT or REVOKE by hand.
+gearbridge.privilege_differences() shows the differences.
 
 Example: SELECT gearbridge.restore_privileges();
 ROLLBACK takes it back.$comment$;

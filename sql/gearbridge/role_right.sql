@@ -1,5 +1,5 @@
--- Who was granted what. A right belongs to a role and not to its name: whoever is renamed keeps it, and a newcomer of the
--- same name has none. The name is there for people, and for a dump: elsewhere the same role has another number.
+-- The granted rights. A right belongs to a role and not to its name: a renamed role keeps it, and a new role of an old name
+-- has none. The name is for display and for dumps: in another cluster the same role has another number.
 CREATE TABLE gearbridge.role_right (
     role name NOT NULL,
     role_oid oid NOT NULL GENERATED ALWAYS AS (gearbridge._role_oid(role)) STORED,
@@ -14,10 +14,10 @@ CREATE TABLE gearbridge.role_right (
 );
 
 COMMENT ON TABLE gearbridge.role_right IS
-'Who may submit, work, monitor, administer and keep jobs here: gearbridge.grant_submit() and its like write it. The role public is everybody.';
-COMMENT ON COLUMN gearbridge.role_right.role IS 'its name when it was granted, or public for everybody';
-COMMENT ON COLUMN gearbridge.role_right.role_oid IS 'the role: found by its name when the row is written; 0 for public, and for a name that no role had';
-COMMENT ON COLUMN gearbridge.role_right.pattern IS 'of the functions of which the role may submit or complete jobs; * is any number of characters';
+'The roles that may submit, work, monitor, administer and keep jobs; written by gearbridge.grant_submit() and the other grant_ functions. The role public means every role.';
+COMMENT ON COLUMN gearbridge.role_right.role IS 'its name when the right was granted, or public for every role';
+COMMENT ON COLUMN gearbridge.role_right.role_oid IS 'the role, looked up by its name when the row is written; 0 for public and for an unknown name';
+COMMENT ON COLUMN gearbridge.role_right.pattern IS 'functions of which the role may submit or complete jobs; * matches any number of characters';
 
 REVOKE ALL ON TABLE gearbridge.role_right FROM PUBLIC;
 
@@ -28,6 +28,6 @@ CREATE TABLE gearbridge.own_object (
     PRIMARY KEY (kind, name)
 );
 
-COMMENT ON TABLE gearbridge.own_object IS 'The functions, tables and views that a plain script has made here: their privileges are gearbridge''s to give.';
+COMMENT ON TABLE gearbridge.own_object IS 'The functions, tables and views that a plain script has created; gearbridge sets their privileges.';
 
 REVOKE ALL ON TABLE gearbridge.own_object FROM PUBLIC;

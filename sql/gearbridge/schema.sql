@@ -11,7 +11,7 @@ BEGIN
     ELSIF pg_catalog.to_regclass('gearbridge.role_right') IS NOT NULL THEN
         RAISE duplicate_object USING
             MESSAGE = 'gearbridge already exists in this database',
-            HINT = 'ALTER EXTENSION gearbridge UPDATE brings the extension to another version; a plain script is run once.';
+            HINT = 'ALTER EXTENSION gearbridge UPDATE upgrades the extension; a plain script is run only once.';
     END IF;
     SELECT pg_catalog.format('schema gearbridge belongs to role %I', pg_catalog.pg_get_userbyid(space.nspowner))
     INTO foreign_object
@@ -44,7 +44,7 @@ BEGIN
             DETAIL = pg_catalog.format(
                 'What is installed runs with the rights of role %I, so nothing of another role may be in it.', CURRENT_USER
             ),
-            HINT = 'Look at it. Let a role install that owns all of it, or drop it, or give it that owner (ALTER ... OWNER TO).';
+            HINT = 'Inspect it. Then install as a role that owns all of it, drop it, or change its owner (ALTER ... OWNER TO).';
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'gearbridge') THEN
         ALTER EXTENSION gearbridge ADD SCHEMA gearbridge;
@@ -52,7 +52,7 @@ BEGIN
 END
 $schema$;
 
-COMMENT ON SCHEMA gearbridge IS 'gearbridge: its own functions and tables. What SQL authors call is named gman_* and is elsewhere.';
+COMMENT ON SCHEMA gearbridge IS 'gearbridge: its own functions and tables. The functions for applications are named gman_* and are elsewhere.';
 
 -- Being in the schema gives no right to anything in it: each function and table says for itself who may use it.
 GRANT USAGE ON SCHEMA gearbridge TO PUBLIC;

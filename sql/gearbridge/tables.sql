@@ -11,8 +11,8 @@ ELSE
         IN ACCESS EXCLUSIVE MODE;
     IF (SELECT version FROM gearbridge.gearbridge_schema) <> @schema_version@ THEN
         RAISE object_not_in_prerequisite_state USING
-            MESSAGE = 'the job table in schema gearbridge is of another version',
-            HINT = 'Start this version of gearbridge server on this database once: it brings the table up to date.';
+            MESSAGE = 'the job table in schema gearbridge has another version',
+            HINT = 'Start this version of gearbridge server on this database once: it upgrades the table.';
     END IF;
 \tables postgresql pg_temp
     WITH one AS (
@@ -79,7 +79,7 @@ ELSE
     IF fault IS NOT NULL THEN
         RAISE insufficient_privilege USING
             MESSAGE = pg_catalog.format('the tables in schema gearbridge are not taken over, because of %s', fault),
-            HINT = 'They would be used with the rights of the role that installs. Look at it, and drop it.';
+            HINT = 'They would be used with the rights of the installing role. Inspect it, then drop it.';
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'gearbridge') THEN
         ALTER EXTENSION gearbridge ADD TABLE gearbridge.gearbridge_job;
@@ -98,7 +98,7 @@ PERFORM pg_catalog.setval('gearbridge.gearbridge_job_id_seq', GREATEST(last_valu
 END
 $tables$;
 
-COMMENT ON TABLE gearbridge.gearbridge_job IS 'Every background job that is not finished: the view gman_jobs shows it to people.';
+COMMENT ON TABLE gearbridge.gearbridge_job IS 'Every background job that is not finished; the view gman_jobs shows it in readable form.';
 COMMENT ON TABLE gearbridge.gearbridge_node IS 'The job servers that share the job table, each with its lease.';
-COMMENT ON TABLE gearbridge.gearbridge_limit IS 'How many jobs of a function may wait, for all of these job servers.';
-COMMENT ON TABLE gearbridge.gearbridge_schema IS 'Which version these tables are.';
+COMMENT ON TABLE gearbridge.gearbridge_limit IS 'The limits on waiting jobs of a function, for all of these job servers.';
+COMMENT ON TABLE gearbridge.gearbridge_schema IS 'The version of these tables.';

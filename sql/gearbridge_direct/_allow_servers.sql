@@ -22,8 +22,8 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._allow_servers(text, name, gearbridge.caller) IS
-$comment$Write down what gearbridge.allow_servers() says. Raises 42501 for a caller that is no administrator, 42704 for a role
-that does not exist.
+$comment$Do what gearbridge.allow_servers() does, for a list that it has parsed. Raises 42501 if the caller is not an administrator, 42704 if the
+role does not exist.
 
 Example: SELECT gearbridge._allow_servers('10.0.0.5:4730', 'application');
 ROLLBACK takes it back.$comment$;

@@ -16,7 +16,7 @@ return GD["gearbridge"].status(handle)
 $python$;
 
 COMMENT ON FUNCTION gearbridge._direct_status(text) IS
-$comment$What gman_status() says of a job that a job server has: it asks the servers of this session.
+$comment$The status of a job on this session's job servers, as gman_status() returns it.
 
 Example: SELECT known, running, percentage FROM gearbridge._direct_status('H:host:1');
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -11,13 +11,13 @@ BEGIN
     WHERE (forbidden_oid <> 0 AND allowed.role_oid = forbidden_oid)
         OR (allowed.role = _forbid_servers.role AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS known WHERE known.oid = allowed.role_oid));
     IF NOT FOUND THEN
-        RAISE NOTICE 'nothing was allowed for role %', pg_catalog.quote_ident(_forbid_servers.role);
+        RAISE NOTICE 'role % has no list of allowed servers', pg_catalog.quote_ident(_forbid_servers.role);
     END IF;
 END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._forbid_servers(name, gearbridge.caller) IS
-$comment$Take back what gearbridge.forbid_servers() names. Raises 42501 for a caller that is no administrator.
+$comment$Do what gearbridge.forbid_servers() does. Raises 42501 if the caller is not an administrator.
 
 Example: SELECT gearbridge._forbid_servers('application');
 ROLLBACK takes it back.$comment$;

@@ -30,7 +30,7 @@ $python$;
 
 COMMENT ON FUNCTION gearbridge._load() IS
 $comment$Load the Python code of gearbridge_direct into this session; the gman_* functions call it when it is missing.
-Whoever may call one of them needs EXECUTE on this function too; alone it is of no use.
+A role that may call one of them needs EXECUTE on this function too; it is of no other use.
 
 Example: GRANT EXECUTE ON FUNCTION gearbridge._load() TO application;
 ROLLBACK does not unload it.$comment$;

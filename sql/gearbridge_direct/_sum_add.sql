@@ -12,7 +12,7 @@ END
 $function$;
 
 COMMENT ON FUNCTION gearbridge._sum_add(text[], text, text) IS
-$comment$Collect one job for gman_sum(): function and workload follow each other in the array.
+$comment$Append one job for gman_sum() to the array: its function, then its payload.
 
 Example: SELECT gearbridge._sum_add(NULL, 'count', 'a');
 ROLLBACK changes nothing about it: it only computes.$comment$;

@@ -8,7 +8,7 @@ return GD["gearbridge"].sum_all(jobs)
 $python$;
 
 COMMENT ON FUNCTION gearbridge._sum_do(text[]) IS
-$comment$Have the jobs done that gearbridge._sum_add() collected for gman_sum(), and return the sum of their results.
+$comment$Run the jobs that gearbridge._sum_add() collected for gman_sum(), and return the sum of their results.
 
 Example: SELECT gearbridge._sum_do(ARRAY['count', 'a', 'count', 'b']);
 ROLLBACK does not take it back: the workers have done it.$comment$;

@@ -8,11 +8,11 @@ GD["gearbridge"].allow_servers(servers, role)
 $python$;
 
 COMMENT ON FUNCTION gearbridge.allow_servers(text, name) IS
-$comment$Say which job servers a role may reach in this database: "host:port,host:port", or * for any. It replaces what was said
-for this role before. Without a role it is for everybody; a role may reach what it, a role that it is a member of, or
-everybody may. A server is allowed as it is written: localhost is not 127.0.0.1.
-What is said here is also what a session uses that names no servers itself. It counts from the next statement on, in
-open sessions too. Raises 42704 for a role that does not exist, 22023 for what is no list of servers.
+$comment$Set the job servers that a role may reach in this database: "host:port,host:port", or * for any. It replaces the role's
+previous list. Without a role the list is for every role; a role may reach the servers allowed for itself, for a role
+that it is a member of, or for every role. A server is allowed as it is written: localhost is not 127.0.0.1.
+A session that names no servers itself uses this list. Takes effect with the next statement, in open sessions too.
+Raises 42704 if the role does not exist, 22023 if it is not a list of servers.
 
 Example: SELECT gearbridge.allow_servers('10.0.0.5:4730,10.0.0.6:4730', 'application');
 ROLLBACK takes it back.$comment$;

@@ -7,9 +7,9 @@ CREATE TABLE gearbridge.allowed_servers (
 );
 
 COMMENT ON TABLE gearbridge.allowed_servers IS
-'The job servers that a role may reach, and those it uses if it names none: gearbridge.allow_servers() writes it.';
-COMMENT ON COLUMN gearbridge.allowed_servers.role IS 'its name when it was written, or public for everybody';
-COMMENT ON COLUMN gearbridge.allowed_servers.role_oid IS 'the role: found by its name when the row is written; 0 for public, and for a name that no role had';
+'The job servers that a role may reach, and that it uses if it names none; written by gearbridge.allow_servers().';
+COMMENT ON COLUMN gearbridge.allowed_servers.role IS 'its name when the row was written, or public for every role';
+COMMENT ON COLUMN gearbridge.allowed_servers.role_oid IS 'the role, looked up by its name when the row is written; 0 for public and for an unknown name';
 COMMENT ON COLUMN gearbridge.allowed_servers.servers IS 'host:port,host:port in the order of trying, or * for any server';
 
 REVOKE ALL ON TABLE gearbridge.allowed_servers FROM PUBLIC;
@@ -34,6 +34,6 @@ WHERE pg_catalog.pg_has_role(
 );
 
 COMMENT ON VIEW gearbridge.my_servers IS
-'The job servers that the current role may reach; nearness 0 is its own row, 1 a group''s, 2 everybody''s, 3 the owner''s.';
+'The job servers that the current role may reach; nearness 0 is its own row, 1 that of a group, 2 that of every role, 3 that of the owner.';
 
 REVOKE ALL ON TABLE gearbridge.my_servers FROM PUBLIC;

@@ -4,8 +4,8 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 RETURN gearbridge._forbid_servers(role);
 
 COMMENT ON FUNCTION gearbridge.forbid_servers(name) IS
-$comment$Take back what gearbridge.allow_servers() said for this role, or for everybody if none is named. What is allowed for
-others, whom the role belongs to, stays. It counts from the next statement on, in open sessions too.
+$comment$Remove the list that gearbridge.allow_servers() set for this role, or for every role if none is given. Lists of roles
+that it is a member of stay. Takes effect with the next statement, in open sessions too.
 
 Example: SELECT gearbridge.forbid_servers('application');
 ROLLBACK takes it back.$comment$;

@@ -32,12 +32,12 @@ COMMENT ON FUNCTION @extschema@.gman_do(text, @type@, text) IS
 $comment$Have a worker do a job now, wait for it, and return its result @returned@
 @sent@
 An empty result gives @empty@.
-Jobs of one function with the same unique key are done once, and all who wait get the result.
-What the worker sends ahead (WORK_DATA) is the beginning of the result, and its warnings become WARNINGs. The wait has no
-limit but statement_timeout; cancelling ends the wait, perhaps not the job.
+Jobs of one function with the same unique key are done once, and all waiting clients get the result.
+Partial data of the worker (WORK_DATA) is the beginning of the result, and its warnings become WARNINGs. The wait has no
+limit except statement_timeout; cancelling ends the wait, but not always the job.
 Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
 the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout,
-GB001 if the worker said that it failed, GB002 with the worker's text if it sent an exception.
+GB001 if the worker reported failure, GB002 with the worker's text if it sent an exception.
 
 Example: @example@
 ROLLBACK does not take it back: the worker has done it.$comment$;

@@ -18,7 +18,7 @@ $python$;
 COMMENT ON FUNCTION @extschema@.gman_do_all(text, @type@[]) IS
 $comment$Have workers do one job for each payload, wait for all, and return the results in the order of the payloads. As many
 jobs run at once as there are workers. @sent@
-The first job that fails ends the call with gman_do()'s errors: the others are given up, and those that no worker has
+The first job that fails ends the call with gman_do()'s errors: the others are abandoned, and those that no worker has
 begun are not done.
 Raises 22004 for a NULL function, array or element before anything is submitted, and 2202E for an array of several
 dimensions.

@@ -10,7 +10,7 @@ $python$;
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, text, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 Text goes to the worker as UTF-8, whatever the database's encoding.
-A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+If a job of this function with this unique key already waits or runs, none is submitted and its handle is returned.
 Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
 the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
 
@@ -31,7 +31,7 @@ $python$;
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, bytea, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 The payload goes to the worker as it is.
-A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+If a job of this function with this unique key already waits or runs, none is submitted and its handle is returned.
 Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
 the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
 
@@ -52,7 +52,7 @@ $python$;
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, jsonb, text) IS
 $comment$Submit a background job and return its handle as soon as the job server has the job; gman_status() follows it.
 The payload goes to the worker as JSON in UTF-8.
-A job of this function with this unique key that waits or runs already is not submitted again: its handle is returned.
+If a job of this function with this unique key already waits or runs, none is submitted and its handle is returned.
 Raises 22004 for a NULL function or payload, 08001 if no server can be reached, 08006 if the connection broke before
 the answer came, GB003 if the server refused the job, GB004 if it did not answer within gearbridge.reply_timeout.
 
@@ -73,9 +73,9 @@ return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, text, timestamptz, text) IS
-$comment$Do what gman_do_background(text, text, text) does, with a job that no worker gets before a point in time.
-run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
-or infinite.
+$comment$Do what gman_do_background(text, text, text) does, with a job that no worker gets before run_at.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for a time before 1970
+or infinity.
 
 Example: SELECT gman_do_background('remind', 'user=7', run_at => now() + interval '1 hour');
 ROLLBACK does not take it back: the job server has the job.$comment$;
@@ -93,9 +93,9 @@ return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, bytea, timestamptz, text) IS
-$comment$Do what gman_do_background(text, bytea, text) does, with a job that no worker gets before a point in time.
-run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
-or infinite.
+$comment$Do what gman_do_background(text, bytea, text) does, with a job that no worker gets before run_at.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for a time before 1970
+or infinity.
 
 Example: SELECT gman_do_background('resize', image, timestamptz '2030-01-01 03:00+00') FROM picture;
 ROLLBACK does not take it back: the job server has the job.$comment$;
@@ -113,9 +113,9 @@ return GD["gearbridge"].do_background_at(function, payload, run_at, unique_key)
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, jsonb, timestamptz, text) IS
-$comment$Do what gman_do_background(text, jsonb, text) does, with a job that no worker gets before a point in time.
-run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for what is before 1970
-or infinite.
+$comment$Do what gman_do_background(text, jsonb, text) does, with a job that no worker gets before run_at.
+run_at counts in whole seconds and is rounded up; the past and NULL mean at once. Raises 22023 for a time before 1970
+or infinity.
 
 Example: SELECT gman_do_background('publish', to_jsonb(article), publish_at) FROM article;
 ROLLBACK does not take it back: the job server has the job.$comment$;

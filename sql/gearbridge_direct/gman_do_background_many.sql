@@ -18,8 +18,8 @@ $comment$Submit one background job for each payload and return their handles in 
 one behind the other without waiting for each answer, which makes this the fastest way to submit; batches of about a
 thousand are enough. @sent@
 Raises 22004 for a NULL function, array or element before anything is submitted, 2202E for an array of several
-dimensions, 08001 if no server can be reached, GB003 if the server refused a job: the message says how many it had
-accepted, and those stay. After 08006 (the connection broke) and GB004 (no answer within gearbridge.reply_timeout) any
+dimensions, 08001 if no server can be reached, GB003 if the server refused a job: the message has the number of jobs
+that it had accepted, and those stay. After 08006 (the connection broke) and GB004 (no answer within gearbridge.reply_timeout) any
 number of them may be submitted.
 
 Example: @example@

@@ -8,7 +8,7 @@ return GD["gearbridge"].ping()
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_ping() IS
-$comment$Ask the job server for an echo, and return how long it took there and back. Connects if need be.
+$comment$Send an echo to the job server and return the round-trip time. Connects if necessary.
 Raises 08001 if no server can be reached.
 
 Example: SELECT gman_ping();

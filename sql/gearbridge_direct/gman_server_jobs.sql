@@ -13,8 +13,8 @@ return GD["gearbridge"].server_jobs()
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_server_jobs() IS
-$comment$The jobs that the job server has: their handles, how often each was taken up again, whether it was cancelled and is
-ignored, and whether the server's store has it.
+$comment$The jobs of the job server: handle, number of retries, whether it was cancelled and is ignored, and whether the server's
+store has it.
 It asks the server that this session's jobs go to.
 Raises 08001 if no server can be reached.
 

@@ -13,7 +13,7 @@ return GD["gearbridge"].server_status()
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_server_status() IS
-$comment$The functions that the job server knows: how many jobs wait or run, how many run, and how many workers can do them.
+$comment$The functions of the job server: the number of jobs that wait or run, of jobs that run, and of workers that can do them.
 It asks the server that this session's jobs go to.
 Raises 08001 if no server can be reached.
 

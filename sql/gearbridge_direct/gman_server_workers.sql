@@ -13,8 +13,8 @@ return GD["gearbridge"].server_workers()
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_server_workers() IS
-$comment$The connections to the job server: its number for each, from where, the id that the worker or client gave itself, and
-which functions it can do. Clients are in it too, this session as well: they can do none.
+$comment$The connections of the job server: number, address, the id that the worker or client set, and the functions that it can
+do. Clients, this session too, are listed with no functions.
 It asks the server that this session's jobs go to.
 Raises 08001 if no server can be reached.
 

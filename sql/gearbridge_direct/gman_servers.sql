@@ -8,9 +8,9 @@ return GD["gearbridge"].servers()
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_servers() IS
-$comment$The job servers of this session as gman_servers_set() takes them. While none are set they are those of the parameter
-pggearman.default_servers, or else the first that gearbridge.allow_servers() names for the role, for a role that it is a
-member of, or for everybody; NULL where there are none.
+$comment$The job servers of this session as gman_servers_set() takes them. If none are set, they are those of the parameter
+pggearman.default_servers, or else the first list that gearbridge.allow_servers() has for the role, for a role that it is
+a member of, or for every role; NULL if there is none.
 
 Example: SELECT gman_servers();
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -16,9 +16,9 @@ return GD["gearbridge"].status_by_unique_key(unique_key)
 $python$;
 
 COMMENT ON FUNCTION @extschema@.gman_status_by_unique_key(text) IS
-$comment$How far a job is, by its unique key: one row like gman_status()'s, with waiting_clients: how many foreground clients wait
-for it. Unlike the handle, the key is known to all who submit the job. Where several functions have a job with this key,
-the row is that of any one of them. A NULL key gives a row of NULLs.
+$comment$The status of a job, by its unique key: one row as from gman_status(), with waiting_clients: the number of foreground
+clients that wait for it. Unlike the handle, the key is known to all clients that submit the job. If several functions
+have a job with this key, the row is that of any one of them. A NULL key gives a row of NULLs.
 
 Example: SELECT running, waiting_clients FROM gman_status_by_unique_key('invoice-7');
 ROLLBACK changes nothing about it: it only reads.$comment$;

@@ -15,8 +15,8 @@ END
 $function$;
 
 COMMENT ON FUNCTION @extschema@.gman_do_background(text, @type@, text) IS
-$comment$Put a background job of normal priority into the job table and return its handle. Where PL/Python is not to be had,
-this is what the function of this name does: gman_enqueue() with its arguments.
+$comment$Put a background job of normal priority into the job table and return its handle. This is the function of this name for
+places without PL/Python: gman_enqueue() with its arguments.
 
 Example: @example@
 ROLLBACK takes the job back: no worker ever sees it.$comment$;

@@ -46,7 +46,7 @@ BEGIN
     ELSEIF p_max_attempts < 0 THEN
         SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'max_attempts cannot be negative';
     ELSEIF p_run_at IS NOT NULL AND v_due NOT BETWEEN 1 AND 253402300799 THEN
-        SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'run_at is no time between 1970 and 9999 that the server can count';
+        SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'run_at must be a time between 1970 and 9999 that the server supports';
     ELSEIF v_trace <> '' AND (
         v_trace NOT REGEXP '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' OR v_trace REGEXP '-(0{32}|0{16})-'
     ) THEN

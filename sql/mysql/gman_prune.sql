@@ -7,7 +7,7 @@ BEGIN
     IF p_days IS NULL THEN
         SIGNAL SQLSTATE '22004' SET MESSAGE_TEXT = 'the days cannot be NULL';
     ELSEIF p_state NOT IN ('done', 'failed') THEN
-        SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'no such state of a finished job: it is done or failed; NULL is both';
+        SIGNAL SQLSTATE '22023' SET MESSAGE_TEXT = 'no such state of a finished job: use done, failed or NULL for both';
     END IF;
     DELETE FROM gearbridge_job
     WHERE state IN (2, 3) AND state <> IF(p_state = 'done', 2, IF(p_state = 'failed', 3, 0))

@@ -71,7 +71,7 @@ STEPS = {
 \\replace gearbridge/gman_jobs.sql
 \\replace gearbridge/gman_version.sql
 COMMENT ON COLUMN gearbridge.role_right.pattern IS
-'of the functions of which the role may submit or complete jobs; * is any number of characters';
+'functions of which the role may submit or complete jobs; * matches any number of characters';
 \\i gearbridge/finish.sql
 """,
     "gearbridge_direct": """\
