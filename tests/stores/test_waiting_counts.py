@@ -89,6 +89,25 @@ def test_what_is_claimed_is_not_counted_until_it_is_given_back(place: Place, sto
     assert known.look(again=True)[b"f"].enqueued == (0, 12, 0, 1)
 
 
+def test_the_age_of_what_is_gone_is_forgotten(place: Place, store: ClaimableStore) -> None:
+    enqueue(place, {"handle": "S:old", "enqueued": 1000}, {"handle": "S:g", "function": "g"})
+    known = Known(store)
+    assert known.look()[b"f"].oldest == 1000
+    assert len(store.claim({b"f": 5})) == 1
+    enqueue(place, {"handle": "S:new", "enqueued": 2000})
+    assert known.look()[b"f"] == WaitingRows(b"f", (0, 1, 0, 0), NONE, 2000)
+
+
+def test_no_more_functions_are_counted_than_memory_is_meant_for(
+    place: Place, store: ClaimableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_counts, "_FUNCTIONS", 10)
+    enqueue(place, *({"handle": f"S:{number}", "function": f"f{number % 30}"} for number in range(60)))
+    known = Known(store)
+    assert len(known.look()) == 10
+    assert all(one.enqueued == (0, 2, 0, 0) for one in known.look(again=True).values())
+
+
 def test_a_pass_finds_what_others_have_changed_and_a_claim_amid_it(place: Place, store: ClaimableStore) -> None:
     enqueue(place, *({"handle": f"S:{number}", "function": "fg"[number % 2]} for number in range(40)))
     known = Known(store)

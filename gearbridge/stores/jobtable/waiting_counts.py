@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FUNCTIONS = 20_000
 #: Rows of the first slice, of the smallest and of the largest one, and seconds that a slice should take.
 _FIRST, _LEAST, _MOST = 5_000, 500, 100_000
-_SECONDS = 0.02
+_SECONDS = 0.03
 
 _after = job.c.id > bindparam("after")
 _LAST_OF_SLICE = select(job.c.id).where(_after).order_by(job.c.id).limit(1).offset(bindparam("rows"))
@@ -82,18 +82,31 @@ class _Counts:
     def __init__(self) -> None:
         self.last = 0
         self.functions: dict[bytes, list[int]] = {}
+        self._by_text: dict[str, tuple[bytes, list[int]]] = {}  # as the table has their names
 
-    def add(self, function: bytes, position: int, count: int, oldest: int | None = None) -> None:
-        """Add to one of the function's counts."""
+    def add_rows(self, name: str, position: int, count: int, oldest: int | None) -> bytes | None:
+        """Count rows of a function by its name in the table; return its name, or None for one function too many."""
+        known = self._by_text.get(name)
+        if known is None:
+            function = from_text(name)
+            counts = self._counts_of(function)
+            if counts is None:
+                return None
+            known = self._by_text[name] = (function, counts)
+        _add(known[1], position, count, oldest)
+        return known[0]
+
+    def add(self, claimed: ClaimedRow, position: int) -> None:
+        """Count a row again."""
+        counts = self._counts_of(claimed.function)
+        if counts is not None:
+            _add(counts, position, 1, claimed.enqueued)
+
+    def _counts_of(self, function: bytes) -> list[int] | None:
         counts = self.functions.get(function)
-        if counts is None:
-            if len(self.functions) >= _FUNCTIONS:
-                return
+        if counts is None and len(self.functions) < _FUNCTIONS:
             counts = self.functions[function] = [0] * _SIZE
-        counts[position] += count
-        if oldest is not None and position < _LATER:
-            before = counts[_OLDEST + position]
-            counts[_OLDEST + position] = min(before or oldest, oldest)
+        return counts
 
     def remove(self, claimed: ClaimedRow) -> None:
         """Count a row no more, because it is claimed. What is left of its kind came later."""
@@ -107,7 +120,7 @@ class _Counts:
             counts[position] -= 1
             if position < _LATER and claimed.enqueued is not None:
                 oldest = _OLDEST + position
-                counts[oldest] = max(counts[oldest], claimed.enqueued)
+                counts[oldest] = max(counts[oldest], claimed.enqueued) if counts[position] else 0
 
     def rows_of(self, function: bytes) -> WaitingRows:
         """Return the counts of a function."""
@@ -122,6 +135,13 @@ class _Counts:
             (spilled[0], spilled[1], spilled[2], spilled[3]),
             min(times, default=None),
         )
+
+
+def _add(counts: list[int], position: int, count: int, oldest: int | None) -> None:
+    counts[position] += count
+    if oldest is not None and position < _LATER:
+        before = counts[_OLDEST + position]
+        counts[_OLDEST + position] = min(before or oldest, oldest)
 
 
 class WaitingCounts:
@@ -166,7 +186,7 @@ class WaitingCounts:
         position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=later or claimed.due)
         for counts in (self._shown, self._pass):
             if counts is not None and claimed.row <= counts.last:
-                counts.add(claimed.function, position, 1, claimed.enqueued)
+                counts.add(claimed, position)
         self._changed.add(claimed.function)
 
     def _count_slice(self, connection: Connection, counts: _Counts, claimed: Iterable[ClaimedRow], now: int) -> bool:
@@ -179,10 +199,9 @@ class WaitingCounts:
             last = max(after, connection.execute(_LAST).scalar() or 0)
         rows = connection.execute(_SLICE, {"after": after, "last": last, "now": now}).all() if last > after else []
         for name, priority, by_sql, when, count, oldest in rows:
-            function = from_text(name)
             position = _position(priority, by_sql=by_sql, is_later=when == 2 if by_sql else when)
-            counts.add(function, position, count, oldest)
-            if counts is self._shown:
+            function = counts.add_rows(name, position, count, oldest)
+            if counts is self._shown and function is not None:
                 self._changed.add(function)
         counts.last = last
         for one in claimed:
