@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Functions that are counted. A role that may enqueue any function could have a server hold any number of them.
 _FUNCTIONS = 20_000
 #: Rows of the first slice, of the smallest and of the largest one, and seconds that a slice should take.
-_FIRST, _LEAST, _MOST = 5_000, 500, 100_000
+_FIRST, _LEAST, _MOST = 10_000, 2_000, 100_000
 _SECONDS = 0.03
 
 _after = job.c.id > bindparam("after")
