@@ -79,7 +79,7 @@ def counted(
         table = Table(clock, slices, seconds)
         table.failures = failures
         monkeypatch.setattr(waiting_counter, "time", clock)
-        monkeypatch.setattr(waiting_counter.asyncio, "sleep", clock.sleep)
+        monkeypatch.setattr(asyncio, "sleep", clock.sleep)
         known: list[float | None] = []
         store = cast("ClaimableStore", table)
         counter = WaitingCounter(table, store, lambda _counted, since: known.append(since))
