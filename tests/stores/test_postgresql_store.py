@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from psycopg import OperationalError
+from psycopg.errors import AdminShutdown, PipelineAborted, UniqueViolation
+from psycopg.pq import TransactionStatus
 
 from gearbridge.errors import StoreError, StoreUnavailable
 from gearbridge.records import Drop, Progress, Put, StoredJob, Update
 from gearbridge.stores.interface import Node
 from gearbridge.stores.postgresql import sessions
-from gearbridge.stores.postgresql.replication import refuse_standby
+from gearbridge.stores.postgresql.replication import is_unavailable, refuse_standby
+from gearbridge.stores.postgresql.transactions import rolling_back
 from gearbridge.stores.registry import shared_store_for, store_for
 from tests.fixtures.postgres import make_database, value
 from tests.fixtures.processes import wait_until
@@ -181,3 +185,28 @@ def test_a_statement_that_a_failed_group_did_not_come_to_is_prepared_by_the_next
     store.apply([Put(StoredJob(b"H:2", b"f", b"")), *beside])
     assert [(job.handle, job.attempts) for job in store.replay()] == [(b"H:1", 0), (b"H:2", 1)]
     store.close()
+
+
+def test_what_libpq_itself_refuses_is_an_outage_and_no_fault_of_a_job(empty_database: Database) -> None:
+    with empty_database.connect() as session:
+        session.pgconn.enter_pipeline_mode()
+        with pytest.raises(OperationalError) as refused:
+            session.pgconn.exec_prepared(b"gearbridge_put", [])
+    assert is_unavailable(refused.value)
+    assert is_unavailable(AdminShutdown())
+    assert not is_unavailable(PipelineAborted())
+    assert not is_unavailable(UniqueViolation())
+
+
+def test_a_block_that_ends_in_a_pipeline_closes_the_connection(empty_database: Database) -> None:
+    with empty_database.connect() as session:
+        with pytest.raises(ZeroDivisionError), rolling_back(session):
+            session.pgconn.enter_pipeline_mode()
+            raise ZeroDivisionError
+        assert session.closed
+    with empty_database.connect() as session:
+        with pytest.raises(ZeroDivisionError), rolling_back(session):
+            session.execute("BEGIN")
+            raise ZeroDivisionError
+        assert not session.closed
+        assert session.info.transaction_status == TransactionStatus.IDLE

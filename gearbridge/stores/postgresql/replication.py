@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from psycopg import OperationalError
+from psycopg.errors import PipelineAborted
 from sqlalchemy import text
 
 from gearbridge.errors import StoreUnavailable
@@ -46,8 +48,14 @@ _BARRIER = text("SELECT pg_logical_emit_message(true, 'gearbridge', '')")
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Return whether an error of psycopg's means that the database cannot be written to now."""
-    return (getattr(error, "sqlstate", None) or "").startswith(_UNAVAILABLE)
+    """Return whether an error of psycopg's means that the database cannot be written to now, or not on this connection.
+
+    An operational error without an SQLSTATE is libpq's own: the connection is not in a state to be used.
+    """
+    sqlstate = getattr(error, "sqlstate", None)
+    if sqlstate is None:
+        return isinstance(error, OperationalError) and not isinstance(error, PipelineAborted)
+    return bool(sqlstate.startswith(_UNAVAILABLE))
 
 
 class Unconfirmed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from ..database.libpq import answer
 
@@ -27,14 +27,24 @@ def read(connection: Connection, statement: str, parameters: list[Any]) -> list[
 
 @contextlib.contextmanager
 def rolling_back(raw: Any) -> Iterator[None]:
-    """A block after which no transaction is left open, however it ends."""
+    """A block after which no transaction is left open, however it ends; at worst the connection is closed."""
     try:
         yield
     except BaseException:
-        if not raw.closed:
-            with contextlib.suppress(Exception):  # the first error is the one to report
-                roll_back(raw)
+        if not raw.closed and not _is_rolled_back(raw):
+            raw.close()
         raise
+
+
+def _is_rolled_back(raw: Any) -> bool:
+    """Roll back; return whether the connection can be used again. The first error is the one to report."""
+    if raw.pgconn.pipeline_status != PipelineStatus.OFF:
+        return False  # psycopg could not end the pipeline: the answers to some of its statements had not come
+    try:
+        roll_back(raw)
+    except Exception:
+        return False  # the answer may still come, as if it were that of the next statement
+    return True
 
 
 def roll_back(raw: Any) -> None:
