@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gearbridge.errors import StoreError
+from gearbridge.process.out_of_memory import end_process
 
 from .store_call import ask
 
@@ -51,6 +52,7 @@ class WaitingCounter:
         self._since: float | None = None  # when the last whole pass began
         self._began: float | None = None  # and the one that is not over yet
         self._spent = 0.0  # seconds in that
+        self._before = 0.0  # seconds of the slice before, in a pass
         self._price = _LEAST  # pauses for each second
         self._free_at = 0.0  # when all pauses are paid
         self._slices = 0
@@ -78,6 +80,11 @@ class WaitingCounter:
                     has_more = await self._count(again=True)
             except StoreError as error:
                 _log.debug("waiting jobs cannot be counted now: %s", error)
+            except MemoryError:
+                end_process()
+            except Exception:
+                # A store must raise StoreError. Whatever else comes must not end the counting for good.
+                _log.exception("counting failed in an unexpected way")
             await asyncio.sleep(_PAUSE)
 
     async def _count_new(self) -> None:
@@ -99,6 +106,9 @@ class WaitingCounter:
         if counted.is_whole:
             self._since, self._began = self._began, None
         self._apply(counted, self._since)
+        if is_of_pass:
+            # Of the quicker one of two: what a stopped database or a busy machine takes is no measure of the cost.
+            self._before, seconds = seconds, min(seconds, self._before)
         seconds += time.monotonic() - begin
         if is_of_pass:
             self._spent += seconds

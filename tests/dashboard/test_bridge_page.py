@@ -48,7 +48,7 @@ def test_it_shows_the_jobs_in_hand_and_the_job_servers(
     first, second = browser.table(SERVERS)
     assert first == [nobody, "not connected", "Connection refused"]
     assert second[:2] == [gearbridge_server.address, "connected"]
-    assert [row[:3] for row in browser.table(FUNCTIONS)][:1] == [["resize", "2", "2"]]
+    wait_until(lambda: [row[:5] for row in browser.table(FUNCTIONS)][:1] == [["resize", "0", "0", "2", "2"]])
     browser.find("#search").send_keys("MAI")
     wait_until(lambda: [row[0] for row in browser.table(FUNCTIONS)] == ["mail"])
     gearbridge_server.kill()
