@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gearbridge.records import Done, Drop, Failed, Release, Retry
+from gearbridge.records import ENQUEUED, Done, Drop, Failed, Release, Retry
 
-from .waiting_counts import WaitingCounts, claimed_row
+from .waiting_counts import ClaimedRow, WaitingCounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gearbridge.records import ClaimedJob, Operation, RowsWaiting
 
-    from .waiting_counts import ClaimedRow
+_PREFIX = len(ENQUEUED)
 
 
 class ClaimedRows:
@@ -50,10 +50,12 @@ class ClaimedRows:
 
     def take(self, job: ClaimedJob, row: int) -> None:
         """Record this row as claimed."""
-        self._rows[job.handle] = claimed = claimed_row(job, row)
+        by_sql = job.handle[:_PREFIX] == ENQUEUED
+        claimed = ClaimedRow(row, job.function, job.priority, job.due, job.enqueued, by_sql)
+        self._rows[job.handle] = claimed
         self._ids.add(row)
         self._counts[job.function] += 1
-        self._waiting.claimed(claimed)
+        self._waiting.claims.append(claimed)
 
     def settle(self, group: Sequence[Operation]) -> None:
         """Remove the rows that these operations ended; they have been applied."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gearbridge.records import ClaimedJob
-
 #: Functions that are counted. A role that may enqueue any function could have a server hold any number of them.
 _FUNCTIONS = 20_000
 #: Rows of the first slice, of the smallest and of the largest one, and seconds that a slice should take.
@@ -68,12 +66,6 @@ class ClaimedRow(NamedTuple):
     due: int
     enqueued: int | None
     by_sql: bool
-
-
-def claimed_row(claimed: ClaimedJob, row: int) -> ClaimedRow:
-    """Return what is remembered of a claimed job."""
-    by_sql = claimed.handle.startswith(ENQUEUED)
-    return ClaimedRow(row, claimed.function, claimed.priority, claimed.due, claimed.enqueued, by_sql)
 
 
 class _Counts:
@@ -151,17 +143,18 @@ class WaitingCounts:
         self._shown = _Counts()
         self._pass: _Counts | None = None
         self._changed: set[bytes] = set()
+        #: Claims since the last slice; each claim adds its rows.
+        self.claims: list[ClaimedRow] = []
         self._rows = _FIRST  # of a slice
         self._is_whole = False  # all was counted once
 
     def count(self, connection: Connection, claimed: Iterable[ClaimedRow], now: int, *, again: bool) -> RowsWaiting:
-        """Count one slice: of a pass over all rows, begun where none is, or else of what is new."""
-        if not again or not self._is_whole:
-            counts = self._shown
-        elif self._pass is None:
-            counts = self._pass = _Counts()
+        """Count one slice: of a pass over all rows, begun where there is none, or else of what is new."""
+        self._count_claims()
+        if again and self._is_whole:
+            self._pass = counts = self._pass or _Counts()
         else:
-            counts = self._pass
+            counts = self._shown
         is_last = self._count_slice(connection, counts, claimed, now)
         is_whole = is_last and (counts is self._pass or not self._is_whole)
         if is_whole:
@@ -174,15 +167,18 @@ class WaitingCounts:
         changed, self._changed = self._changed, set()
         return RowsWaiting([counts.rows_of(name) for name in changed], False, False)
 
-    def claimed(self, claimed: ClaimedRow) -> None:
-        """Record a claim."""
+    def _count_claims(self) -> None:
+        claims, self.claims = self.claims, []
         for counts in (self._shown, self._pass):
-            if counts is not None and claimed.row <= counts.last:
-                counts.remove(claimed)
-        self._changed.add(claimed.function)
+            if counts is not None:
+                for claimed in claims:
+                    if claimed.row <= counts.last:
+                        counts.remove(claimed)
+                        self._changed.add(claimed.function)
 
     def given_back(self, claimed: ClaimedRow, *, later: bool) -> None:
         """Record that a claimed row waits again; `later`: not before a pause is over."""
+        self._count_claims()
         position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=later or claimed.due)
         for counts in (self._shown, self._pass):
             if counts is not None and claimed.row <= counts.last:
