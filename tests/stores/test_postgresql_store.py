@@ -200,12 +200,12 @@ def test_what_libpq_itself_refuses_is_an_outage_and_no_fault_of_a_job(empty_data
 
 def test_a_block_that_ends_in_a_pipeline_closes_the_connection(empty_database: Database) -> None:
     with empty_database.connect() as session:
-        with pytest.raises(ZeroDivisionError), rolling_back(session):
+        with pytest.raises(ZeroDivisionError), rolling_back(session):  # noqa: PT012  what the block does is tested
             session.pgconn.enter_pipeline_mode()
             raise ZeroDivisionError
         assert session.closed
     with empty_database.connect() as session:
-        with pytest.raises(ZeroDivisionError), rolling_back(session):
+        with pytest.raises(ZeroDivisionError), rolling_back(session):  # noqa: PT012  what the block does is tested
             session.execute("BEGIN")
             raise ZeroDivisionError
         assert not session.closed
