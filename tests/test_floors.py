@@ -59,8 +59,8 @@ STORE_FLOORS = [
     {"registry"},
 ]
 
-#: What others may import of the core: the engine, what it takes and gives, and what a bridge shares with a server: the
-#: journal, and jobs that SQL enqueued.
+#: What others may import of the core: the engine, what it takes and gives, incidents among it, and what a bridge shares
+#: with a server: the journal, and jobs that SQL enqueued.
 CORE_FACES = {
     "engine",
     "settings",
@@ -70,6 +70,7 @@ CORE_FACES = {
     "pending_reply",
     "footprint",
     "histograms",
+    "incidents",
     "journal",
     "enqueued",
 }
