@@ -41,6 +41,7 @@ EXPECTED = (
     "gearbridge server listening",
     "is over the limit of this server",
     " times: its workers end or take too long",
+    "incident_log: job H:",
 )
 
 

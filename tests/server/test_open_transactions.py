@@ -74,7 +74,7 @@ def test_one_job_waits_for_the_transaction_that_holds_it_and_all_others_go_on(
             named = (
                 rf"session {session}\b" if place.kind == "postgresql" else "a transaction that this role may not see"
             )
-            server.process.wait_for_stderr(f"wait for rows that are held by: .*{named}")
+            server.process.wait_for_stderr(f"wait for rows that are locked by: .*{named}")
             assert is_there(place, first)
         wait_until(lambda: not is_there(place, first), what="the end of the job that was held")
         server.process.wait_for_stderr("are free again")
