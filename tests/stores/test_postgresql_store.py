@@ -20,6 +20,7 @@ from tests.fixtures.postgres import make_database, value
 from tests.fixtures.processes import wait_until
 
 if TYPE_CHECKING:
+    from gearbridge.extension.cluster import TemporaryCluster
     from gearbridge.records import Operation
     from gearbridge.stores.interface import ClaimableStore
     from tests.fixtures.postgres import Database
@@ -210,3 +211,24 @@ def test_a_block_that_ends_in_a_pipeline_closes_the_connection(empty_database: D
             raise ZeroDivisionError
         assert not session.closed
         assert session.info.transaction_status == TransactionStatus.IDLE
+
+
+@pytest.mark.parametrize("node", [False, True], ids=["alone", "node"])
+def test_a_lone_job_whose_answer_was_lost_leaves_no_error_in_the_log(
+    empty_database: Database, postgres_cluster: TemporaryCluster, node: bool
+) -> None:
+    def errors() -> int:
+        return postgres_cluster.log.read_text(encoding="utf-8", errors="replace").count("ERROR:")
+
+    store = shared_store_for(empty_database.url, Node("a", 60, "1")) if node else store_for(empty_database.url)
+    store.open()
+    job = Put(StoredJob(b"H:1", b"f", b""), spilled=True)
+    store.apply([Put(StoredJob(b"H:0", b"f", b""), spilled=True)])
+    store.apply([job])
+    before = errors()
+    for _ in range(2):
+        store._disconnect()  # type: ignore[attr-defined]
+        store.apply([job])
+    assert errors() == before
+    assert [job.handle for job in cast("ClaimableStore", store).claim({b"f": 10})] == [b"H:0", b"H:1"]
+    store.close()
