@@ -72,4 +72,4 @@ def test_what_a_restored_dump_brings_back_is_done_again_under_a_running_bridge_t
         restore(elsewhere, script)
         start_bridge(elsewhere.url, gearbridge_server.address)
         wait_until(lambda: done[5:] == [b"yesterday's"])
-    assert left(database) == left(elsewhere) == 0
+        wait_until(lambda: left(database) == left(elsewhere) == 0)
