@@ -72,6 +72,9 @@ def database_url() -> Iterator[str]:
 def script(page: list[Block], folder: Path, port: int) -> str:
     """All commands of the page as one script, with a marker line after each block; its files are written on the way."""
     lines = ["set -eu", "trap 'kill $(jobs -p) $(cat *.pid) 2>/dev/null || true' EXIT"]
+    # libgearman adds the servers of the environment to those that a program names, and with two connections to one server
+    # it may wait for ever beside an answer that has come. A reader's PHP has one.
+    lines.append('php() { env -u GEARMAN_SERVERS php "$@"; }')
     for number, block in enumerate(page):
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")

@@ -18,6 +18,7 @@ from gearbridge.errors import StoreError
 from gearbridge.process.out_of_memory import end_process
 
 from .store_call import ask
+from .store_task import StoreTask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -53,7 +54,7 @@ class Claimant(Protocol):
         """Add claimed jobs; the rows are the claimant's to settle. `now` is on a clock that never steps."""
 
 
-class Claimer:
+class Claimer(StoreTask):
     """The task that claims jobs for a claimant. `flush` is called after each claim.
 
     `trouble` is the error of the last query of the table, None after a success.
@@ -75,11 +76,6 @@ class Claimer:
         self._found = 0  # looks in a row that found something
         self._missed = 0  # rings in a row for nothing
         self._pause = self._doorbell.first_pause
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def wake(self) -> None:
         """There is room for jobs that were of no use before."""
@@ -87,10 +83,7 @@ class Claimer:
 
     async def stop(self) -> None:
         """Claim nothing more. Claimed rows stay in the table until they are settled."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await super().stop()
         self._doorbell.interrupt()
         with contextlib.suppress(StoreError):
             await self._taken_ring()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from gearbridge.errors import StoreError
 
 from .store_call import ask
+from .store_task import StoreTask
 
 if TYPE_CHECKING:
     from gearbridge.stores.interface import ClaimableStore
@@ -32,7 +32,7 @@ AT_MOST = 1000
 _DAY = 86_400
 
 
-class Retention:
+class Retention(StoreTask):
     """Keeps finished jobs for so many days: those that are done, with their result, and those that failed for good.
 
     A negative number is for ever.
@@ -43,18 +43,6 @@ class Retention:
         self._store = store
         self._done_days = done_days
         self._failed_days = failed_days
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """Delete nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     async def _run(self) -> None:
         while True:

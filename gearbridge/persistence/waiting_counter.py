@@ -8,7 +8,6 @@ is counted each second, and one of ten million takes less than a hundredth of th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from functools import partial
@@ -18,6 +17,7 @@ from gearbridge.errors import StoreError
 from gearbridge.process.out_of_memory import end_process
 
 from .store_call import ask
+from .store_task import StoreTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ _DEAREST = 0.5
 _OWED = 5.0
 
 
-class WaitingCounter:
+class WaitingCounter(StoreTask):
     """The task that has the store count. `apply` is called with each count, and since when all of it was counted."""
 
     def __init__(
@@ -57,18 +57,6 @@ class WaitingCounter:
         self._free_at = 0.0  # when all pauses are paid
         self._slices = 0
         self._is_large = True  # a pass takes several slices
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """Count no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     async def _run(self) -> None:
         while True:
