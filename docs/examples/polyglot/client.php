@@ -3,7 +3,7 @@
 [, $name, $email] = $argv;
 
 $client = new GearmanClient();
-$client->addServers(getenv('GEARMAN_SERVERS') ?: '127.0.0.1:4730');
+$client->addServers(getenv('JOB_SERVERS') ?: '127.0.0.1:4730');
 $handle = $client->doBackground('welcome', json_encode(['name' => $name, 'email' => $email]));
 if ($client->returnCode() !== GEARMAN_SUCCESS) {
     fwrite(STDERR, $client->error() . "\n");

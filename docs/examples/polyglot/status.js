@@ -3,7 +3,7 @@
 const http = require('http');
 const gearman = require('gearman');
 
-const [host, port] = (process.env.GEARMAN_SERVERS || '127.0.0.1:4730').split(',')[0].split(':');
+const [host, port] = (process.env.JOB_SERVERS || '127.0.0.1:4730').split(',')[0].split(':');
 const client = gearman(host, Number(port));
 const asked = new Map(); // by handle, those who wait for the answer
 

@@ -7,7 +7,7 @@ use Gearman::Worker;
 use JSON::PP 'decode_json';
 use Time::HiRes 'sleep';
 
-my @servers = split /,/, $ENV{GEARMAN_SERVERS} // '127.0.0.1:4730';
+my @servers = split /,/, $ENV{JOB_SERVERS} // '127.0.0.1:4730';
 my $pace = $ENV{PACE} // 1;
 my $steps = 3;
 

@@ -3,7 +3,7 @@ require 'fileutils'
 require 'json'
 require 'gearman' # gem install gearman-ruby
 
-SERVERS = ENV.fetch('GEARMAN_SERVERS', '127.0.0.1:4730').split(',')
+SERVERS = ENV.fetch('JOB_SERVERS', '127.0.0.1:4730').split(',')
 PACE = Float(ENV.fetch('PACE', '1'))
 STEPS = 3
 
