@@ -68,8 +68,8 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-L",
     metavar="HOST",
     default=_DEFAULTS.listen,
-    help="Name or address to listen on; '' means all interfaces. Gearman has no "
-    "passwords: see --ssl-client-certificate.",
+    help="Name or address to listen on; '' means all interfaces. Gearman has no passwords: see "
+    "--ssl-client-certificate.",
 )
 @click.option(
     "--port",
@@ -104,10 +104,9 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(0),
     metavar="JOBS",
     default=_DEFAULTS.unsettled,
-    help="Most finished jobs, running ones included, whose end is not durable "
-    "yet, for at most 0.2 seconds; beyond that "
-    "workers wait for the store. A crash repeats at most so many jobs, or one per worker if there are more workers. "
-    "With 0 a worker gets its next job when the end of its last one is durable.",
+    help="Most finished jobs, running ones included, whose end is not durable yet, for at most 0.2 seconds; beyond "
+    "that workers wait for the store. A crash repeats at most so many jobs, or one per worker if there are more "
+    "workers. With 0 a worker gets its next job when the end of its last one is durable.",
 )
 @click.option(
     "--window",
@@ -159,8 +158,8 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--allow-shutdown",
     is_flag=True,
-    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server; any client within "
-    "--admin-from may send it.",
+    help="Let 'shutdown' and 'shutdown graceful' of the admin protocol end the server; any client within --admin-from "
+    "may send it.",
 )
 @click.option(
     "--admin-from",
@@ -175,10 +174,9 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="BYTES",
     default=_DEFAULTS.memory,
     envvar="GEARBRIDGE_MEMORY",
-    help="Memory budget of the process, such as 512M; 0 means three quarters of "
-    "the machine's or container's memory. Half "
-    "of it, at most 384M, is for incomplete packets and unread replies. Beyond it the largest connection is dropped, "
-    "background jobs that would stay in memory are refused, and none are claimed.",
+    help="Memory budget of the process, such as 512M; 0 means three quarters of the machine's or container's memory. "
+    "Half of it, at most 384M, is for incomplete packets and unread replies. Beyond it the largest connection is "
+    "dropped, background jobs that would stay in memory are refused, and none are claimed.",
 )
 @click.option(
     "--max-packet",
@@ -192,9 +190,8 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(0),
     metavar="BYTES",
     default=_DEFAULTS.max_outbox,
-    help="Size of unread replies beyond which nothing more is read from a "
-    "connection; 0 means twice --max-packet. Workers "
-    "that stream to it are held back sooner, at 1 MiB.",
+    help="Size of unread replies beyond which nothing more is read from a connection; 0 means twice --max-packet. "
+    "Workers that stream to it are held back sooner, at 1 MiB.",
 )
 @click.option(
     "--max-connections",
@@ -216,9 +213,8 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(0),
     metavar="SECONDS",
     default=_DEFAULTS.idle_timeout,
-    help="Time without a packet after which a connection is closed; 0 means "
-    "never. Sleeping workers, workers with a job "
-    "and clients that wait for one stay connected.",
+    help="Time without a packet after which a connection is closed; 0 means never. Sleeping workers, workers with a "
+    "job and clients that wait for one stay connected.",
 )
 @click.option(
     "--stop-patience",

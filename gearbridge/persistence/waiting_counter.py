@@ -72,7 +72,7 @@ class WaitingCounter(StoreTask):
                 end_process()
             except Exception:
                 # A store must raise StoreError. Whatever else comes must not end the counting for good.
-                _log.exception("counting failed in an unexpected way")
+                _log.exception("unexpected error while counting what waits")
             await asyncio.sleep(_PAUSE)
 
     async def _count_new(self) -> None:

@@ -47,7 +47,7 @@ class IncidentLog:
 def _described(incident: Incident) -> str:
     job = f"job {incident.handle.decode('ascii', 'backslashreplace')} (function {_quoted(incident.function)})"
     if isinstance(incident, FailedJob):
-        attempts = f" after {incident.attempts} attempts before" if incident.attempts else ""
+        attempts = f", after {incident.attempts} earlier attempts" if incident.attempts else ""
         return f"{job} has failed for good{attempts}: {incident.error[:_MOST_ERROR]!r}"
     worker = f"worker {incident.address} ({_quoted(incident.client_id)})"
     if isinstance(incident, LostWorker):

@@ -37,7 +37,7 @@ def test_a_lost_worker_and_a_failure_name_the_job(caplog: pytest.LogCaptureFixtu
     caplog.clear()
     error = "a\nb" * 1000
     assert lines(caplog, FailedJob(b"H:test:2", b"f", error, 2)) == [
-        f"job H:test:2 (function 'f') has failed for good after 2 attempts before: {error[:200]!r}"
+        f"job H:test:2 (function 'f') has failed for good, after 2 earlier attempts: {error[:200]!r}"
     ]
 
 
