@@ -19,7 +19,7 @@ demo-postgres: $(VENV)/.demo ## The same from a temporary PostgreSQL with the ex
 	@$(BIN)/gearbridge demo --postgres
 
 test: packages lint ## Check everything: installs what is missing, then lint, types and tests
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	GEARBRIDGE_TEST_COVERAGE=1 $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff check .

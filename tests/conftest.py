@@ -11,4 +11,7 @@ hypothesis.settings.load_profile("gearbridge")
 
 pytest.register_assert_rewrite("tests.fixtures")  # for those that another one imports first
 fixtures = (Path(__file__).parent / "fixtures").glob("[!_]*.py")
-pytest_plugins = sorted(f"tests.fixtures.{file.stem}" for file in fixtures)
+pytest_plugins = [
+    "tests.branch_coverage",
+    *sorted(f"tests.fixtures.{file.stem}" for file in fixtures),
+]  # it begins first
