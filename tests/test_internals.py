@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 INTERNALS = ROOT / "docs" / "internals"
 CONTRIBUTING = ROOT / "docs" / "contributing.md"
 GLOSSARY = INTERNALS / "glossary.md"
-PAGES = [*sorted(INTERNALS.glob("*.md")), CONTRIBUTING]
+CHECKED = ROOT / "docs" / "explain" / "how-it-is-checked.md"
+PAGES = [*sorted(INTERNALS.glob("*.md")), CONTRIBUTING, CHECKED]
 
 _TOP = r"(?:gearbridge|tests|docs|sql|plpython|docker|\.ci)"
 #: A path from the top of the repository, with a pattern (`*`) or a place to fill in (`<name>`).
