@@ -99,14 +99,15 @@ def makes_room(state: State, function: Function, priority: int, bytes_before: in
 def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
     """Take in what the store has claimed. It counts against no limit."""
     queue = state.queue
-    if state.shared and state.retiring:
-        for claimed in jobs:  # for other nodes
-            state.journal.end(Release(claimed.handle))
-        return
     returned: list[ClaimedJob] = []
     for claimed in jobs:
         if claimed.handle in queue.jobs or claimed.handle in state.window.cancelled:
             continue
+        if state.shared:
+            there = queue.functions.get(claimed.function)
+            if state.retiring or there is None or not there.workers:  # for other nodes: the last worker left meanwhile
+                state.journal.end(Release(claimed.handle))
+                continue
         if not claimed.handle.startswith(ENQUEUED):
             returned.append(claimed)
             continue
