@@ -32,11 +32,11 @@ class Priority(IntEnum):
 
 
 class StoredJob:
-    """A background job as a store keeps it. Nothing here changes after submission, except `attempts`.
+    """A background job as a store keeps it. Nothing here changes after submission, except by failed attempts.
 
     `due` is the time before which the job must not run, in seconds since 1970; 0 means at once. `attempts` counts how
-    often a worker that held it was lost. Empty `unique_key` and `reducer` mean none; with the reducer, or in its place,
-    there may be a traceparent (traceparent.py).
+    often a worker that held it was lost, and failed attempts that were not the last. Empty `unique_key` and `reducer`
+    mean none; with the reducer, or in its place, there may be a traceparent (traceparent.py).
     """
 
     __slots__ = ("attempts", "due", "function", "handle", "payload", "priority", "reducer", "unique_key")
@@ -120,7 +120,10 @@ class Done(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """A claimed job's attempt failed: let it be claimed again, after a pause that grows with the attempts."""
+    """A job's attempt failed: it is tried again after a pause that grows with the attempts (backoff.py).
+
+    A claimed job may be claimed again then, by any node. Another one stays its server's.
+    """
 
     handle: bytes
     attempts: int

@@ -15,6 +15,7 @@ from .function import ZEROS
 from .jobs import ReclaimedJob, line_of
 from .prefetch import PrefetchRate
 from .queue import coalescing_key
+from .retry_limits import restore_doubling
 from .sampling import sample, sample_of_many
 from .table_counts import count_claimed, moment_of
 
@@ -113,7 +114,9 @@ def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
             continue
         function = queue.function(claimed.function)
         make = EnqueuedJob if function.added < function.sample_at else sample(queue, function, EnqueuedJob)
-        job: Job = make(claimed, function.name)
+        job: EnqueuedJob = make(claimed, function.name)
+        if job.attempts:
+            restore_doubling(state, job)
         key = coalescing_key(job.unique_key, job.payload)
         # The table keeps its unique keys apart from those of jobs that came over a socket.
         queue.add(function, job, None if key in function.uniques else key)

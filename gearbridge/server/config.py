@@ -6,11 +6,15 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.persistence.retention import KEEP_DONE, KEEP_FAILED
 from gearbridge.records import ENQUEUED
 from gearbridge.wire.parser import MAX_PACKET
+
+if TYPE_CHECKING:
+    from gearbridge.core.retry_rules import RetryRule
 
 #: Gearman's registered port.
 PORT = 4730
@@ -45,6 +49,8 @@ class ServerConfig:
     lease: seconds after which a node that is not heard of has lost what it has claimed; others take it over then.
     job_handle_prefix: what handles begin with, instead of "H:" and the node; at most MAX_PREFIX bytes.
     job_retries: after how many lost workers a job fails; -1 is never.
+    retry: of which functions a failed background job is tried again, and how often in all; the first rule that matches
+        counts. Jobs that SQL enqueued have their own number.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
     allow_shutdown: let the admin command `shutdown` end the server, for whoever can connect.
@@ -87,6 +93,7 @@ class ServerConfig:
     lease: float = 3.0
     job_handle_prefix: str = ""
     job_retries: int = -1
+    retry: tuple[RetryRule, ...] = ()
     worker_wakeup: int = 0
     exceptions: bool = False
     allow_shutdown: bool = False

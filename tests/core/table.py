@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import ClaimedJob, Drop, Put, StoredJob, WaitingJob
+from gearbridge.records import ClaimedJob, Drop, Put, Retry, StoredJob, WaitingJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +30,10 @@ class Table:
             elif isinstance(operation, Drop):
                 self.kept.pop(operation.handle, None)
                 self.spilled.pop(operation.handle, None)
+                self.held.discard(operation.handle)
+            elif isinstance(operation, Retry) and operation.handle in self.spilled:
+                job = self.spilled[operation.handle]
+                job.attempts, job.due = operation.attempts, 1  # long since due
                 self.held.discard(operation.handle)
 
     def claim(self, claim_capacity: Mapping[bytes, int]) -> list[ClaimedJob]:
