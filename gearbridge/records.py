@@ -131,7 +131,10 @@ class Retry(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A claimed job has failed for good: keep its row, with the error. `attempts` None leaves them as they are."""
+    """A job has failed for good: keep its row, with the error. `attempts` None leaves them as they are.
+
+    Only for a store whose jobs can be claimed: others have no place for it.
+    """
 
     handle: bytes
     attempts: int | None

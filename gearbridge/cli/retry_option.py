@@ -43,5 +43,6 @@ def retry_option(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         help="Try a background job that came over a socket up to N times in all if its function matches, such as "
         "'mail_*=5': after a failure, an exception, a lost worker or a time-out, with pauses of 2, 4, 8 ... seconds, "
-        "at most an hour. Repeatable; the first rule that matches counts. [default: a failure is final]",
+        "at most an hour. Where the store is a job table it is then kept as failed. Repeatable; the first rule that "
+        "matches counts. [default: a failure is final]",
     )(command)

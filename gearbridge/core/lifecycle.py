@@ -19,7 +19,7 @@ from .jobs import ReclaimedJob, line_of
 from .ownership import release, release_job
 from .replies import send_to_clients
 from .retry_limits import MOST_LOST, limit_by_rule, limit_of, pauses_after_loss
-from .retrying import wait_here, wait_in_table
+from .retrying import kept_as_failed, wait_here, wait_in_table
 from .settling import Settling
 from .sleepers import pass_on, wake
 from .state import State
@@ -87,7 +87,11 @@ class JobLifecycle(State):
     def failed_attempt(self, job: Job, error: str) -> Operation | None:
         """Count and remember a failed attempt; return the store's operation, None for one that forgets the job."""
         function = self.queue.functions[job.function]
-        ending = job.failed(error) if isinstance(job, EnqueuedJob) else None
+        ending: Operation | None = None
+        if isinstance(job, EnqueuedJob):
+            ending = job.failed(error)
+        elif self.settings.retry_rules:
+            ending = kept_as_failed(self, job, error)
         if isinstance(ending, Retry):
             function.put_back += 1
         else:

@@ -1,4 +1,4 @@
-"""Jobs whose attempt failed and that wait for the next one.
+"""Jobs whose attempt failed: they wait for the next one, or are kept as failed.
 
 Rules of this file:
 1. A job whose row can be claimed waits for its next attempt in the table, for any server's workers. Another job waits
@@ -13,9 +13,10 @@ import math
 from typing import TYPE_CHECKING
 
 from gearbridge.backoff import pause_before
-from gearbridge.records import Retry
+from gearbridge.records import Failed, Retry
 
 from .claims import makes_room
+from .retry_limits import limit_by_rule
 
 if TYPE_CHECKING:
     from .jobs import Job, ReclaimedJob
@@ -57,6 +58,16 @@ def wait_in_table(state: State, job: ReclaimedJob, error: str) -> None:
         function.pace.ended()
     if makes_room(state, function, job.priority, claimed_bytes):
         state.signals.wants_claim = True
+
+
+def kept_as_failed(state: State, job: Job, error: str) -> Failed | None:
+    """Return the operation that keeps the row of a job that has failed for good; None where no rule is for the job.
+
+    None too where the store has no rows, or does not have this one yet.
+    """
+    if limit_by_rule(state, job) and state.window.takes_all and job.ticket is None:
+        return Failed(job.handle, job.attempts + 1, error)
+    return None
 
 
 def _leave_worker(job: Job) -> None:

@@ -39,8 +39,8 @@ class ServerConfig:
         gets its next job when the end of its last one is durable.
     store_patience: seconds that a background submit waits for its commit, before it is refused.
     require_synchronous: whether a job is acknowledged only where PostgreSQL waited for a synchronous standby.
-    keep_done, keep_failed: days for which the store keeps what SQL enqueued when it is finished: with its result, where
-        that was asked for, and where it failed for good; -1 is for ever.
+    keep_done, keep_failed: days for which the store keeps what is finished: what SQL enqueued with its result, where
+        that was asked for, and what failed for good, if SQL enqueued it or a rule of `retry` is for it; -1 is for ever.
     window, window_bytes: how many background jobs of each priority are kept in memory, and how much of their payloads,
         where the store is a job table; those beyond wait there until workers come to them. 0 is no limit;
         otherwise the payloads have at most a quarter of `memory`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import ClaimedJob, Drop, Put, Retry, StoredJob, WaitingJob
+from gearbridge.records import ClaimedJob, Drop, Failed, Put, Retry, StoredJob, WaitingJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ class Table:
             if isinstance(operation, Put):
                 assert operation.job.handle not in self.kept.keys() | self.spilled.keys()
                 (self.spilled if operation.spilled else self.kept)[operation.job.handle] = operation.job
-            elif isinstance(operation, Drop):
+            elif isinstance(operation, (Drop, Failed)):  # a failed one waits no more
                 self.kept.pop(operation.handle, None)
                 self.spilled.pop(operation.handle, None)
                 self.held.discard(operation.handle)

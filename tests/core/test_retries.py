@@ -239,6 +239,37 @@ def test_a_job_that_was_claimed_waits_in_the_table(shared: bool) -> None:
     assert (function.total, function.completed) == (0, 2)
 
 
+@pytest.mark.parametrize("failure", ["WORK_FAIL", "WORK_EXCEPTION", "lost"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_where_the_store_has_rows_what_failed_for_good_is_kept_with_its_error(shared: bool, failure: str) -> None:
+    talk = Talk(durable=True, claimable=True, shared=shared, retry_rules=(RetryRule(b"f", 1),))
+    table = Table()
+    talk.connect().say("SUBMIT_JOB_BG", "f", "", "x")
+    table.commit(talk)
+    worker = talk.worker("f")
+    table.claim_for(talk)
+    handle = worker.grab()
+    if failure == "lost":
+        worker.leave()
+    else:
+        fail(worker, handle, failure)
+    error = {"lost": "its worker was lost", "WORK_EXCEPTION": "boom"}.get(
+        failure, "the worker said that the job failed"
+    )
+    assert list(talk.commit()) == [Failed(handle.encode(), 1, error)]
+    (function,) = talk.engine.lifecycle.queue.functions.values()
+    assert (function.total, function.failed, function.completed) == (0, 1, 0)
+
+
+def test_a_job_that_no_rule_is_for_is_not_kept() -> None:
+    talk = talking(durable=True, claimable=True)
+    talk.connect().say("SUBMIT_JOB_BG", "g", "", "x")
+    talk.commit()
+    worker = talk.worker("g")
+    worker.say("WORK_FAIL", handle := worker.grab())
+    assert list(talk.commit()) == [Drop(handle.encode())]
+
+
 def test_the_first_rule_that_matches_counts() -> None:
     rules = (RetryRule(b"mail_[ab]", 2), RetryRule(b"mail_*", 5), RetryRule(b"caf\xc3?", 7))
     found = {name: most_attempts(rules, name) for name in (b"mail_a", b"mail_c", b"mai", b"caf\xc3\xa9", b"MAIL_a")}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gearbridge.stores.jobtable.schema import FAILED, WAITING
 from tests.fixtures.processes import wait_until
 from tests.fixtures.server import GearbridgeServer
 from tests.fixtures.workers import working
 from tests.server.nodes import NodeServer
 from tests.server.wire_client import WireClient
 
+from .enqueueing import row_of
 from .place import DRIVERS, ITEMS, make_place
 
 if TYPE_CHECKING:
@@ -99,6 +101,29 @@ def test_a_job_that_waited_in_the_table_is_tried_again_from_there(url: str, tmp_
             wait_until(lambda: len(done) == 5)
         wait_until(lambda: server.admin("status") == ["mail_welcome\t0\t0\t0"])
     assert sorted(fail.tried) == sorted(done) == sorted(handles)
+
+
+@pytest.mark.parametrize("place", [kind for kind in DRIVERS if kind != "plain"], indirect=True)
+def test_what_failed_for_good_is_kept_over_restarts_and_can_be_done_once_more(place: Place, tmp_path: Path) -> None:
+    fail, done = Failing(), list[str]()
+    with GearbridgeServer(tmp_path, "--store", place.url, *RULE) as server:
+        with working(server.address, other=fail, plain=fail):
+            handle, forgotten = submit(server, "other"), submit(server, "plain")
+            wait_until(lambda: (row_of(place, handle) or {}).get("state") == FAILED)
+            wait_until(lambda: row_of(place, forgotten) is None)
+        server.kill()
+        server.start()
+        assert not is_known(server, handle)
+        row = row_of(place, handle)
+        assert row is not None
+        assert (row["function"], row["attempts"], bytes(row["payload"])) == ("other", 1, b"payload")
+        assert "no such user" in row["error"]
+        assert row["finished"] is not None
+        # As gman_retry does.
+        place.run(f"UPDATE gearbridge_job SET state = {WAITING}, attempts = 0, finished = NULL WHERE state = {FAILED}")
+        with working(server.address, other=lambda job: done.append(job.handle)):
+            wait_until(lambda: done == [handle])
+            wait_until(lambda: row_of(place, handle) is None)
 
 
 @pytest.mark.parametrize("place", ["postgresql", "mariadb", "mysql"], indirect=True)
