@@ -211,3 +211,36 @@ class RowsWaiting(NamedTuple):
     functions: list[WaitingRows]
     is_whole: bool
     has_more: bool
+
+
+class FailedQuery(NamedTuple):
+    """A search among failed jobs; None leaves a condition out.
+
+    `error` and `payload` are contained in the job's. Times are in seconds since 1970. `after` is the handle of the last
+    job of the page before, which failed at `until`.
+    """
+
+    function: bytes | None = None
+    unique_key: bytes | None = None
+    error: str | None = None
+    payload: bytes | None = None
+    since: int | None = None
+    until: int | None = None
+    after: str | None = None
+
+
+class FailedJob(NamedTuple):
+    """A job that failed for good and is kept. `reducer` may have its trace; `size` is that of its payload."""
+
+    handle: bytes
+    function: bytes
+    unique_key: bytes
+    priority: int
+    attempts: int
+    max_attempts: int
+    error: str
+    enqueued: int | None
+    enqueued_by: str | None
+    finished: int
+    reducer: bytes
+    size: int

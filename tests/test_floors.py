@@ -54,7 +54,7 @@ STORE_FLOORS = [
     {"interface"},
     {"memory", "database"},
     {"jobtable", "memcached"},
-    {"ownership", "sqlite", "redis"},
+    {"ownership", "sqlite", "redis", "failed_jobs"},
     {"postgresql", "mysql"},
     {"innodb_memcached"},
     {"registry"},

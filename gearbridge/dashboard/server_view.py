@@ -14,6 +14,7 @@ from .monitor import Ended, StoreSnapshot
 
 if TYPE_CHECKING:
     from gearbridge.core.snapshot import FailureSnapshot, FunctionSnapshot, JobSnapshot, TimesSnapshot, WorkerSnapshot
+    from gearbridge.persistence.store_thread import Committer
     from gearbridge.server.service import Service
 
     from .monitor import Submission
@@ -107,6 +108,9 @@ class ServerView:
                     return Ended(handle, "exception", args[1])
                 elif command in _ENDS:
                     return Ended(handle, _ENDS[command], b"".join((*data, *args[1:])))
+
+    def committer(self) -> Committer:
+        return self._service.committer
 
     def may_change(self, address: str) -> bool:
         return self._engine.may_change(address)
