@@ -127,3 +127,17 @@ def test_a_store_without_a_job_table_keeps_none(tmp_path: Path) -> None:
         answer = server.get("/api/failed")
         assert answer.status == 404
         assert "no job table" in answer.json["error"]
+
+
+def test_the_list_of_the_last_failures_runs_nothing_that_was_retried_elsewhere(server: WatchedServer) -> None:
+    one, other = failed(server, b"1", b"2")
+    done: list[str] = []
+    with working(server.address, mail=lambda job: done.append(job.handle)):
+        assert server.post(f"/api/failed/{one}/retry").status == 202
+        wait_until(lambda: done == [one])
+        assert server.post(f"/api/jobs/{one}/retry").status == 409
+        assert server.post(f"/api/jobs/{other}/retry").status == 202
+        wait_until(lambda: done == [one, other])
+        assert server.post(f"/api/jobs/{other}/retry").status == 404
+        wait_until(lambda: server.admin("status") == ["mail\t0\t0\t1"])
+    assert done == [one, other]
