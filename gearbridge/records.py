@@ -32,11 +32,11 @@ class Priority(IntEnum):
 
 
 class StoredJob:
-    """A background job as a store keeps it. Nothing here changes after submission, except `attempts`.
+    """A background job as a store keeps it. Nothing here changes after submission, except by failed attempts.
 
     `due` is the time before which the job must not run, in seconds since 1970; 0 means at once. `attempts` counts how
-    often a worker that held it was lost. Empty `unique_key` and `reducer` mean none; with the reducer, or in its place,
-    there may be a traceparent (traceparent.py).
+    often a worker that held it was lost, and failed attempts that were not the last. Empty `unique_key` and `reducer`
+    mean none; with the reducer, or in its place, there may be a traceparent (traceparent.py).
     """
 
     __slots__ = ("attempts", "due", "function", "handle", "payload", "priority", "reducer", "unique_key")
@@ -120,7 +120,10 @@ class Done(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """A claimed job's attempt failed: let it be claimed again, after a pause that grows with the attempts."""
+    """A job's attempt failed: it is tried again after a pause that grows with the attempts (backoff.py).
+
+    A claimed job may be claimed again then, by any node. Another one stays its server's.
+    """
 
     handle: bytes
     attempts: int
@@ -128,7 +131,10 @@ class Retry(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A claimed job has failed for good: keep its row, with the error. `attempts` None leaves them as they are."""
+    """A job has failed for good: keep its row, with the error. `attempts` None leaves them as they are.
+
+    Only for a store whose jobs can be claimed: others have no place for it.
+    """
 
     handle: bytes
     attempts: int | None
@@ -205,3 +211,36 @@ class RowsWaiting(NamedTuple):
     functions: list[WaitingRows]
     is_whole: bool
     has_more: bool
+
+
+class FailedQuery(NamedTuple):
+    """A search among failed jobs; None leaves a condition out.
+
+    `error` and `payload` are contained in the job's. Times are in seconds since 1970. `after` is the handle of the last
+    job of the page before, which failed at `until`.
+    """
+
+    function: bytes | None = None
+    unique_key: bytes | None = None
+    error: str | None = None
+    payload: bytes | None = None
+    since: int | None = None
+    until: int | None = None
+    after: str | None = None
+
+
+class FailedJob(NamedTuple):
+    """A job that failed for good and is kept. `reducer` may have its trace; `size` is that of its payload."""
+
+    handle: bytes
+    function: bytes
+    unique_key: bytes
+    priority: int
+    attempts: int
+    max_attempts: int
+    error: str
+    enqueued: int | None
+    enqueued_by: str | None
+    finished: int
+    reducer: bytes
+    size: int

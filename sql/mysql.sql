@@ -12,6 +12,12 @@
 \i mysql/gman_queues.sql
 \i mysql/gman_cancel.sql
 \i mysql/gman_retry.sql
+\i mysql/gman_retry_with.sql
+\i mysql/gman_failed.sql
+\i mysql/gman_payload.sql
+\i mysql/gman_discard.sql
+\i mysql/gman_retry_failed.sql
+\i mysql/gman_discard_failed.sql
 \i mysql/gman_job.sql
 \i mysql/gman_status.sql
 \i mysql/gman_result.sql

@@ -23,6 +23,7 @@ FLOORS = {
     "wire": 1,
     "records": 1,
     "traceparent": 1,
+    "backoff": 1,
     "dbapi": 1,
     "tls_files": 1,
     "private_files": 1,
@@ -53,14 +54,14 @@ STORE_FLOORS = [
     {"interface"},
     {"memory", "database"},
     {"jobtable", "memcached"},
-    {"ownership", "sqlite", "redis"},
+    {"ownership", "sqlite", "redis", "failed_jobs"},
     {"postgresql", "mysql"},
     {"innodb_memcached"},
     {"registry"},
 ]
 
-#: What others may import of the core: the engine, what it takes and gives, incidents among it, and what a bridge shares
-#: with a server: the journal, and jobs that SQL enqueued.
+#: What others may import of the core: the engine, what it takes and gives, incidents and rules of retries among it, and
+#: what a bridge shares with a server: the journal, and jobs that SQL enqueued.
 CORE_FACES = {
     "engine",
     "settings",
@@ -71,6 +72,7 @@ CORE_FACES = {
     "footprint",
     "histograms",
     "incidents",
+    "retry_rules",
     "journal",
     "enqueued",
 }
@@ -94,6 +96,7 @@ PURE = [
     "top/screen.py",
     "records.py",
     "traceparent.py",
+    "backoff.py",
     "errors.py",
 ]
 

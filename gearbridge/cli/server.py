@@ -21,6 +21,7 @@ from .http import http_config, http_options
 from .log_options import log_options
 from .process_options import announce, file_mode_option
 from .retention_options import keep_options
+from .retry_option import retry_option
 from .sizes import SIZE
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def gearmand_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=_DEFAULTS.job_retries,
     help="Number of lost workers after which a job fails; -1 means never.",
 )
+@retry_option
 @click.option(
     "--worker-wakeup",
     "-w",

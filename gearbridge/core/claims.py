@@ -15,6 +15,7 @@ from .function import ZEROS
 from .jobs import ReclaimedJob, line_of
 from .prefetch import PrefetchRate
 from .queue import coalescing_key
+from .retry_limits import restore_doubling
 from .sampling import sample, sample_of_many
 from .table_counts import count_claimed, moment_of
 
@@ -99,20 +100,23 @@ def makes_room(state: State, function: Function, priority: int, bytes_before: in
 def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
     """Take in what the store has claimed. It counts against no limit."""
     queue = state.queue
-    if state.shared and state.retiring:
-        for claimed in jobs:  # for other nodes
-            state.journal.end(Release(claimed.handle))
-        return
     returned: list[ClaimedJob] = []
     for claimed in jobs:
         if claimed.handle in queue.jobs or claimed.handle in state.window.cancelled:
             continue
+        if state.shared:
+            there = queue.functions.get(claimed.function)
+            if state.retiring or there is None or not there.workers:  # for other nodes: the last worker left meanwhile
+                state.journal.end(Release(claimed.handle))
+                continue
         if not claimed.handle.startswith(ENQUEUED):
             returned.append(claimed)
             continue
         function = queue.function(claimed.function)
         make = EnqueuedJob if function.added < function.sample_at else sample(queue, function, EnqueuedJob)
-        job: Job = make(claimed, function.name)
+        job: EnqueuedJob = make(claimed, function.name)
+        if job.attempts:
+            restore_doubling(state, job)
         key = coalescing_key(job.unique_key, job.payload)
         # The table keeps its unique keys apart from those of jobs that came over a socket.
         queue.add(function, job, None if key in function.uniques else key)

@@ -70,6 +70,11 @@ class Deadlines:
         """Count a deadline that the job has missed; call `forget` when it ends."""
         self._missed[job] = self._missed.get(job, 0) + 1
 
+    def resume(self, job: Job, missed: int) -> None:
+        """Count deadlines that the job has missed before it came here; call `forget` when it ends."""
+        self._missed[job] = missed
+        self.jobs.add(job)
+
     def expired(self, now: float) -> list[Late]:
         """Remove and return the jobs whose time is over. `now` is in seconds on a clock that never steps."""
         for job, milliseconds in self._fresh.items():

@@ -167,6 +167,10 @@ class Engine:
         failure = self.lifecycle.failures.find(handle)
         return failure is not None and self._admission.repeat(peer, failure)
 
+    def forget_failure(self, handle: bytes) -> None:
+        """Remember the failure of this job no more: it was retried in the store's table."""
+        self.lifecycle.failures.forget_job(handle)
+
     def claim_capacity(self) -> dict[bytes, int] | None:
         """Return how many jobs to claim of each function that has a worker here; clears `wants_claim`.
 

@@ -74,3 +74,9 @@ class Failures:
         """It is of no interest any more."""
         self._failures.remove(failure)
         self._bytes -= len(failure.job.payload)
+
+    def forget_job(self, handle: bytes) -> None:
+        """The last failure of the job with this handle, if there is one, is of no interest any more."""
+        failure = self.find(handle)
+        if failure is not None:
+            self.forget(failure)

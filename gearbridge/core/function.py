@@ -118,7 +118,7 @@ class Function:
         self.moved = 0  # jobs that other nodes put into the table, less those that they took
         self.restored = 0  # of which from the store, at the start
         self.failed = 0  # ended with a failure, for good
-        self.lost = 0  # times that a job came back because its worker was lost or took too long
+        self.lost = 0  # times that a job came back: its worker was lost or took too long, or a rule has it tried again
         self.put_back = 0  # failed attempts of jobs that SQL enqueued, whose rows will be claimed again
         self.cancelled = 0
         self.abandoned = 0  # their clients were gone, or the store refused them

@@ -15,9 +15,11 @@ from gearbridge.wire.packets import response
 from .abilities import unregister
 from .claims import makes_room
 from .enqueued import EnqueuedJob
-from .jobs import line_of
+from .jobs import ReclaimedJob, line_of
 from .ownership import release, release_job
 from .replies import send_to_clients
+from .retry_limits import MOST_LOST, limit_by_rule, limit_of, pauses_after_loss
+from .retrying import kept_as_failed, wait_here, wait_in_table
 from .settling import Settling
 from .sleepers import pass_on, wake
 from .state import State
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
+#: The error of an attempt whose worker is gone or took too long.
+LOST = "its worker was lost"
 #: A job lost so often is logged, and again each time that it was lost so many times more.
 _OFTEN, _AND_AGAIN = 3, 10
 
@@ -74,14 +78,20 @@ class JobLifecycle(State):
                 self.signals.wants_claim = True
 
     def fail(self, job: Job, error: str) -> None:
-        """End the job and send its clients WORK_FAIL. One that SQL enqueued may be retried later."""
+        """End the job and send its clients WORK_FAIL. It may be retried later, by a rule or as SQL has asked for."""
+        if self.settings.retry_rules and self.retries(job, error):
+            return
         self.send_failed(job)
         self.finish(job, self.failed_attempt(job, error))
 
     def failed_attempt(self, job: Job, error: str) -> Operation | None:
         """Count and remember a failed attempt; return the store's operation, None for one that forgets the job."""
         function = self.queue.functions[job.function]
-        ending = job.failed(error) if isinstance(job, EnqueuedJob) else None
+        ending: Operation | None = None
+        if isinstance(job, EnqueuedJob):
+            ending = job.failed(error)
+        elif self.settings.retry_rules:
+            ending = kept_as_failed(self, job, error)
         if isinstance(ending, Retry):
             function.put_back += 1
         else:
@@ -90,6 +100,24 @@ class JobLifecycle(State):
             if job.background:
                 self.incidents.failed(job, error)
         return ending
+
+    def retries(self, job: Job, error: str) -> bool:
+        """Have a job whose attempt failed wait for another one, if a rule says so; return whether it does."""
+        if job.attempts + 1 >= limit_by_rule(self, job):
+            return False
+        job.attempts += 1
+        self._postpone(job, error)
+        return True
+
+    def _postpone(self, job: Job, error: str) -> None:
+        """Have a running job wait for its next attempt; the last one is in its `attempts` already."""
+        if job.clients or not isinstance(job, (EnqueuedJob, ReclaimedJob)):
+            wait_here(self, job, error)
+        elif isinstance(job, ReclaimedJob):
+            wait_in_table(self, job, error)
+        else:
+            self.queue.functions[job.function].put_back += 1
+            self.finish(job, Retry(job.handle, job.attempts, error))
 
     def send_failed(self, job: Job) -> None:
         """Send WORK_FAIL to the clients that wait for the job."""
@@ -129,14 +157,19 @@ class JobLifecycle(State):
         if not job.background and not job.clients:
             self.abandon(job)
             return
-        retries = self._retries(job)
+        limit = limit_of(self, job)
+        if limit < 0 and isinstance(job, EnqueuedJob):
+            limit = MOST_LOST
         if isinstance(job, EnqueuedJob):
             job.begin_result()
         if job.attempts == _OFTEN or job.attempts % _AND_AGAIN == 0:
             self._note_lost(job)
-        if retries >= 0 and job.attempts >= max(retries, 1):
+        if limit >= 0 and job.attempts >= max(limit, 1):
             job.attempts -= 1  # `fail` counts the attempt itself
-            self.fail(job, "its worker was lost")
+            self.fail(job, LOST)
+            return
+        if pauses_after_loss(self, job):
+            self._postpone(job, LOST)
             return
         if job.background and self.durable:
             self.journal.update(job)
@@ -156,15 +189,9 @@ class JobLifecycle(State):
         if worker is None:
             return  # an earlier one of those that are late at this moment had it ended
         self.incidents.timed_out(job, worker, milliseconds / 1000)
-        if self._retries(job) < 0:
+        if limit_of(self, job) < 0:
             self.deadlines.miss(job)
         self.requeue_after_worker_loss(job)
-
-    def _retries(self, job: Job) -> int:
-        """Return how often the job may be lost; negative is without limit."""
-        if isinstance(job, EnqueuedJob) and job.max_attempts:
-            return job.max_attempts
-        return self.settings.job_retries
 
     def _note_lost(self, job: Job) -> None:
         handle = job.handle.decode("ascii", "backslashreplace")

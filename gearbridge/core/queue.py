@@ -206,6 +206,16 @@ class JobQueue(KnownFunctions):
 
     def requeue(self, job: Job) -> None:
         """RUNNING to QUEUED, at the tail of its priority, as gearmand; its progress starts again."""
+        self._try_again(job)
+        self.functions[job.function].line(job.priority).append(job)
+
+    def postpone(self, job: Job, due: int) -> None:
+        """RUNNING to QUEUED, to be taken from `due` on, in seconds since 1970; its progress starts again."""
+        self._try_again(job)
+        job.due = due
+        self._due.add(job)
+
+    def _try_again(self, job: Job) -> None:
         function = self.functions[job.function]
         function.running -= 1
         self.running -= 1
@@ -214,7 +224,6 @@ class JobQueue(KnownFunctions):
         job.numerator = job.denominator = 0
         job.since = self.now
         function.lost += 1
-        function.line(job.priority).append(job)
 
     def withhold(self, job: Job) -> None:
         """QUEUED to STORING: no worker gets it from this server any more."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
+    from .retry_rules import RetryRule
+
     Network = IPv4Network | IPv6Network
 
 #: Functions known before unused ones are forgotten.
@@ -25,6 +27,8 @@ class Settings:
         so that no other process ever gives the same handle.
     first_number: what follows them for the first job.
     job_retries: after how many lost workers a job fails; -1 is never, 0 is at the first.
+    retry_rules: of which functions a failed background job is tried again, and how often; jobs that SQL enqueued have
+        their own number.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: every connection gets WORK_EXCEPTION without asking for it.
     allow_shutdown: the admin command `shutdown` is there.
@@ -45,6 +49,7 @@ class Settings:
     life: str = ""
     first_number: int = 1
     job_retries: int = -1
+    retry_rules: tuple[RetryRule, ...] = ()
     worker_wakeup: int = 0
     exceptions: bool = False
     allow_shutdown: bool = False

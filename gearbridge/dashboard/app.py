@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from . import bridge_metrics, metrics
-from .api import Api
+from .api import Api, body_of
 from .bridge_api import BridgeApi
+from .failed_api import FailedApi
 from .metrics_cache import MetricsCache
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ _BRIDGE_PAGE = _page("bridge.html", "bridge.js")
 def server_application(board: CachedMonitor) -> ASGIApp:
     """Make the application of a job server."""
     figures = partial(metrics.read, board.seen)
-    return _application(board.seen.not_ready, figures, Api(board).routes(), _SERVER_PAGE)
+    seen = board.seen
+    failed = FailedApi(seen.committer(), seen.may_change, body_of)
+    return _application(seen.not_ready, figures, [*Api(board).routes(), *failed.routes()], _SERVER_PAGE)
 
 
 def bridge_application(view: BridgeView) -> ASGIApp:

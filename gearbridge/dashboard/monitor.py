@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from gearbridge.core.histograms import Histogram
     from gearbridge.core.snapshot import FailureSnapshot, FunctionSnapshot, JobSnapshot, TimesSnapshot, WorkerSnapshot
+    from gearbridge.persistence.store_thread import Committer
 
 
 class StoreSnapshot(NamedTuple):
@@ -94,6 +95,9 @@ class Monitor(Protocol):
 
     async def do(self, job: Submission) -> Ended:
         """Do a foreground job and wait for its end; cancelled with the task that waits. `due` has no meaning."""
+
+    def committer(self) -> Committer:
+        """Return the owner of the store's thread, which can be asked about its table."""
 
     def may_change(self, address: str) -> bool:
         """Return whether this address may cancel jobs."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gearbridge.core.retry_rules import most_attempts
+from gearbridge.errors import ServerError, StoreError
+from gearbridge.persistence.store_call import ask
+from gearbridge.records import ENQUEUED
 from gearbridge.stores.database.redaction import redacted
+from gearbridge.stores.failed_jobs import retry
+from gearbridge.stores.interface import TransactingStore
 from gearbridge.wire import commands
 from gearbridge.wire.parser import MAX_PACKET
 
@@ -14,6 +22,7 @@ from .monitor import Ended, StoreSnapshot
 
 if TYPE_CHECKING:
     from gearbridge.core.snapshot import FailureSnapshot, FunctionSnapshot, JobSnapshot, TimesSnapshot, WorkerSnapshot
+    from gearbridge.persistence.store_thread import Committer
     from gearbridge.server.service import Service
 
     from .monitor import Submission
@@ -21,6 +30,9 @@ if TYPE_CHECKING:
 _BACKGROUND = (commands.SUBMIT_JOB_HIGH_BG, commands.SUBMIT_JOB_BG, commands.SUBMIT_JOB_LOW_BG)
 _FOREGROUND = (commands.SUBMIT_JOB_HIGH, commands.SUBMIT_JOB, commands.SUBMIT_JOB_LOW)
 _ENDS = {commands.WORK_COMPLETE: "complete", commands.WORK_FAIL: "fail", commands.WORK_EXCEPTION: "exception"}
+
+#: How often a job that has just failed is looked for in the table, and seconds between two looks.
+_LOOKS, _PAUSE = 50, 0.02
 
 
 class ServerView:
@@ -108,6 +120,9 @@ class ServerView:
                 elif command in _ENDS:
                     return Ended(handle, _ENDS[command], b"".join((*data, *args[1:])))
 
+    def committer(self) -> Committer:
+        return self._service.committer
+
     def may_change(self, address: str) -> bool:
         return self._engine.may_change(address)
 
@@ -117,9 +132,36 @@ class ServerView:
         return found
 
     async def retry(self, handle: bytes) -> bool:
+        if self._is_kept(handle):
+            return await self._retry_kept(handle)
         with LocalPeer(self._service, "http") as caller:
             if not self._engine.repeat(caller.peer, handle):
                 return False
             self._service.flush()
             await caller.next()
             return True
+
+    def _is_kept(self, handle: bytes) -> bool:
+        """Return whether the job table keeps a job that failed lately: then its row says whether it is still failed."""
+        rules = self._service.config.retry
+        return isinstance(self._service.committer.store, TransactingStore) and any(
+            failure.handle == handle
+            and failure.background
+            and (handle.startswith(ENQUEUED) or most_attempts(rules, failure.function))
+            for failure in self._snapshot.failures()
+        )
+
+    async def _retry_kept(self, handle: bytes) -> bool:
+        committer, store = self._service.committer, self._service.committer.store
+        assert isinstance(store, TransactingStore)
+        for _ in range(_LOOKS):  # its failure may be on its way to the table
+            try:
+                if await ask(committer, partial(store.transact, partial(retry, handles=[handle.decode()]))):
+                    self._engine.forget_failure(handle)
+                    return True
+            except StoreError as error:
+                raise ServerError("QUEUE_ERROR", f"the store refuses: {error}") from error
+            if not self._engine.journal.size:
+                break
+            await asyncio.sleep(_PAUSE)
+        return False

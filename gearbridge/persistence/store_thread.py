@@ -84,6 +84,11 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="committer")
 
     @property
+    def store(self) -> Store:
+        """The store, for store calls: only the thread may use it."""
+        return self._store
+
+    @property
     def trouble(self) -> str | None:
         """The error of the store; None while it is reachable and answers."""
         since = self._since

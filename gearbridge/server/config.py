@@ -6,11 +6,15 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.persistence.retention import KEEP_DONE, KEEP_FAILED
 from gearbridge.records import ENQUEUED
 from gearbridge.wire.parser import MAX_PACKET
+
+if TYPE_CHECKING:
+    from gearbridge.core.retry_rules import RetryRule
 
 #: Gearman's registered port.
 PORT = 4730
@@ -35,8 +39,8 @@ class ServerConfig:
         gets its next job when the end of its last one is durable.
     store_patience: seconds that a background submit waits for its commit, before it is refused.
     require_synchronous: whether a job is acknowledged only where PostgreSQL waited for a synchronous standby.
-    keep_done, keep_failed: days for which the store keeps what SQL enqueued when it is finished: with its result, where
-        that was asked for, and where it failed for good; -1 is for ever.
+    keep_done, keep_failed: days for which the store keeps what is finished: what SQL enqueued with its result, where
+        that was asked for, and what failed for good, if SQL enqueued it or a rule of `retry` is for it; -1 is for ever.
     window, window_bytes: how many background jobs of each priority are kept in memory, and how much of their payloads,
         where the store is a job table; those beyond wait there until workers come to them. 0 is no limit;
         otherwise the payloads have at most a quarter of `memory`.
@@ -45,6 +49,8 @@ class ServerConfig:
     lease: seconds after which a node that is not heard of has lost what it has claimed; others take it over then.
     job_handle_prefix: what handles begin with, instead of "H:" and the node; at most MAX_PREFIX bytes.
     job_retries: after how many lost workers a job fails; -1 is never.
+    retry: of which functions a failed background job is tried again, and how often in all; the first rule that matches
+        counts. Jobs that SQL enqueued have their own number.
     worker_wakeup: how many sleeping workers a new job wakes; 0 is all of them.
     exceptions: send WORK_EXCEPTION to every client, asked for or not.
     allow_shutdown: let the admin command `shutdown` end the server, for whoever can connect.
@@ -87,6 +93,7 @@ class ServerConfig:
     lease: float = 3.0
     job_handle_prefix: str = ""
     job_retries: int = -1
+    retry: tuple[RetryRule, ...] = ()
     worker_wakeup: int = 0
     exceptions: bool = False
     allow_shutdown: bool = False

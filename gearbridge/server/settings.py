@@ -32,6 +32,7 @@ def settings_of(config: ServerConfig) -> Settings:
         handle_prefix=config.prefix(),
         life=_life(),
         job_retries=config.job_retries,
+        retry_rules=config.retry,
         worker_wakeup=config.worker_wakeup,
         exceptions=config.exceptions,
         allow_shutdown=config.allow_shutdown,

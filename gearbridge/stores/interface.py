@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from gearbridge.records import (
         Backlog,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         WaitingJob,
     )
 
+_T = TypeVar("_T")
 
 #: Heartbeats of a node in the time of one lease; before it removes another node it must have made so many in a row.
 BEATS = 6
@@ -205,6 +208,14 @@ class SharedStore(WindowedStore, Protocol):
 
     def set_limits(self, changed: Mapping[bytes, Limits]) -> None:
         """Let all nodes know these; three zeros are no limit."""
+
+
+@runtime_checkable
+class TransactingStore(Protocol):
+    """A store that is a table of a database."""
+
+    def transact(self, work: Callable[[Connection], _T]) -> _T:
+        """Do something with the table in one transaction, which may be a long one for other calls to wait for."""
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ FROM unnest('{
 UNION ALL
 SELECT one, '{monitor,admin}'
 FROM unnest('{
-    gman_server_status, gman_server_workers, gman_server_jobs, gman_jobs, gman_queues
+    gman_server_status, gman_server_workers, gman_server_jobs, gman_jobs, gman_queues, gman_failed, _failed
 }'::text[]) AS one
 UNION ALL
 SELECT one, '{work,admin}' FROM unnest('{gman_complete, _complete}'::text[]) AS one
@@ -31,7 +31,8 @@ FROM unnest('{
     grant_submit, grant_work, grant_monitor, grant_admin, grant_server, _grant,
     revoke_submit, revoke_work, revoke_monitor, revoke_admin, revoke_server, _revoke, role_right,
     allow_servers, _allow_servers, forbid_servers, _forbid_servers, allowed_servers,
-    gman_cancel, _cancel, gman_retry, _retry, prune, _prune,
+    gman_cancel, _cancel, gman_retry, _retry, _retry_with, gman_payload, _payload_of, gman_discard, _discard,
+    gman_retry_failed, _retry_failed, gman_discard_failed, _discard_failed, prune, _prune,
     privilege_differences, _privilege_differences, restore_privileges, _restore_privileges
 }'::text[]) AS one
 UNION ALL

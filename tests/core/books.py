@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from gearbridge.core.jobs import QUEUED, RUNNING, STORING
+from gearbridge.core.retry_rules import RetryRule
 from gearbridge.records import Put
 
 from .conversation import Speaker, Talk
 from .table import Table
+
+#: So that some jobs that fail are tried again, and others not.
+RULES = (RetryRule(b"f", 2),)
 
 
 class Books:
     """The engine, its peers, and what the store would hold."""
 
     def __init__(self, *, durable: bool, window: int = 0) -> None:
-        self.talk = Talk(durable=durable, claimable=window > 0, window_jobs=window, job_retries=3)
+        self.talk = Talk(durable=durable, claimable=window > 0, window_jobs=window, job_retries=3, retry_rules=RULES)
         self.table = Table()
         self.peers = [self.talk.connect() for _ in range(4)]
         self.group: object = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gearbridge.records import ClaimedJob, Drop, Put, StoredJob, WaitingJob
+from gearbridge.records import ClaimedJob, Drop, Failed, Put, Retry, StoredJob, WaitingJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,9 +27,13 @@ class Table:
             if isinstance(operation, Put):
                 assert operation.job.handle not in self.kept.keys() | self.spilled.keys()
                 (self.spilled if operation.spilled else self.kept)[operation.job.handle] = operation.job
-            elif isinstance(operation, Drop):
+            elif isinstance(operation, (Drop, Failed)):  # a failed one waits no more
                 self.kept.pop(operation.handle, None)
                 self.spilled.pop(operation.handle, None)
+                self.held.discard(operation.handle)
+            elif isinstance(operation, Retry) and operation.handle in self.spilled:
+                job = self.spilled[operation.handle]
+                job.attempts, job.due = operation.attempts, 1  # long since due
                 self.held.discard(operation.handle)
 
     def claim(self, claim_capacity: Mapping[bytes, int]) -> list[ClaimedJob]:

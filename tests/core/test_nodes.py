@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gearbridge.core.jobs import RUNNING
-from gearbridge.records import Drop, Put, Release, RowsWaiting, Update, WaitingJob, WaitingRows
+from gearbridge.records import Drop, Put, Release, RowsWaiting, StoredJob, Update, WaitingJob, WaitingRows
 
 from .conversation import Talk
 from .table import claimed_job
+from .test_enqueued import enqueued
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gearbridge.records import Operation, StoredJob
+    from gearbridge.records import Operation
 
     from .conversation import Speaker
 
@@ -413,3 +414,13 @@ def test_every_job_is_done_and_counted_whatever_becomes_of_the_nodes(history: li
     assert set(done) <= given
     for node in nodes:
         node.demand_equal_counts()
+
+
+def test_what_is_claimed_when_the_last_worker_has_left_is_released_for_other_nodes() -> None:
+    talk = Talk(durable=True, claimable=True, shared=True)
+    worker = talk.worker("f")
+    assert talk.engine.claim_capacity()
+    worker.leave()  # while the store claims
+    talk.engine.claimed([claimed_job(StoredJob(b"H:a:1", b"f", b"x")), enqueued("S:1")], talk.now)
+    assert list(talk.commit()) == [Release(b"H:a:1"), Release(b"S:1")]
+    assert not talk.engine.lifecycle.queue.jobs

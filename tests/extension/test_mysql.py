@@ -194,7 +194,7 @@ def test_the_script_makes_the_same(mysql_server: MySQLServer, start_process: Sta
     with mysql_server.connect(name) as connection:
         assert enqueue(connection, "f", "x").startswith("S:")
         install = rows(connection, "SHOW FUNCTION STATUS WHERE Db = DATABASE()")
-        assert len(install) == 16
+        assert len(install) == 21
 
 
 def test_one_job_and_its_status_are_told_as_json(sql: Connection) -> None:

@@ -55,6 +55,8 @@ def test_each_right_is_enough_and_no_more(mysql_server: MySQLServer, url: str) -
     enqueue = "SELECT gman_enqueue('f', 'x', NULL, NULL, NULL, NULL, NULL)"
     first, second = ask("submitter", enqueue), ask("submitter", enqueue)
     assert ask("monitor", "SELECT count(*) FROM gman_jobs") == 2
+    assert ask("monitor", "SELECT count(*) FROM gman_failed") == 0
+    assert ask("administrator", "SELECT gman_discard(%s)", first) == 0
     assert ask("worker", "SELECT gman_complete(%s, NULL)", first) == 1
     assert ask("administrator", "SELECT gman_cancel(%s)", second) == 1
     for user, question in (
@@ -63,6 +65,7 @@ def test_each_right_is_enough_and_no_more(mysql_server: MySQLServer, url: str) -
         ("worker", enqueue),
         ("worker", "SELECT handle FROM gearbridge_job"),
         ("monitor", "SELECT gman_complete('S:1', NULL)"),
+        ("monitor", "SELECT gman_payload('S:1')"),
         ("administrator", "SELECT payload FROM gearbridge_job"),
     ):
         with pytest.raises(pymysql.Error, match="denied"):
@@ -86,7 +89,9 @@ def test_a_temporary_table_in_place_of_the_real_one_is_refused(
     enqueues = "gman_enqueue('f', 'x', NULL, NULL, NULL, NULL, NULL)"
     statements = [
         f"SELECT {enqueues}",
-        *(f"SELECT gman_{one}('S:1')" for one in ("cancel", "retry", "result", "status")),
+        *(f"SELECT gman_{one}('S:1')" for one in ("cancel", "retry", "result", "status", "payload", "discard")),
+        "SELECT gman_retry_with('S:1', 'x')",
+        *(f"SELECT gman_{one}_failed(NULL, NULL, NULL, NULL)" for one in ("retry", "discard")),
         "SELECT gman_complete('S:1', NULL)",
         "SELECT gman_prune(1, NULL)",
         "INSERT INTO audited VALUES (1)",

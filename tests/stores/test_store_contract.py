@@ -5,13 +5,15 @@ Where stores differ it is their traits that say so, and each ability is shown bo
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gearbridge.backoff import pause_before
 from gearbridge.errors import ConfigurationError, StoreError
 from gearbridge.persistence.apply_group import apply_group
-from gearbridge.records import Done, Drop, Operation, Put, StoredJob, Update
+from gearbridge.records import Done, Drop, Operation, Put, Retry, StoredJob, Update
 from gearbridge.stores.jobtable.schema import SCHEMA_VERSION
 from gearbridge.stores.registry import store_for
 
@@ -93,6 +95,18 @@ def test_an_update_sets_the_attempts(store: Store) -> None:
     store.apply([Put(job(b"1")), Put(job(b"2"))])
     store.apply([Update(b"1", 1), Update(b"1", 2), Update(b"none", 5)])
     assert {one.handle: one.attempts for one in store.replay()} == {b"1": 2, b"2": 0}
+
+
+def test_a_failed_attempt_sets_the_attempts_and_when_the_next_one_is_due(store: Store) -> None:
+    store.apply([Put(job(b"1", b"x")), Put(job(b"2")), Put(job(b"3"))])
+    before = time.time()
+    store.apply([Retry(b"1", 5, "no such user"), Retry(b"3", 1, ""), Update(b"3", 2), Retry(b"never", 1, "")])
+    one, two, three = store.replay()
+    assert (one.payload, one.attempts, two.attempts, two.due, three.attempts) == (b"x", 5, 0, 0, 2)
+    pauses = (one.due - before - pause_before(b"1", 5), three.due - before - pause_before(b"3", 1))
+    assert all(-2 < pause < 60 for pause in pauses), "by clocks of one machine"
+    store.apply([Drop(b"1")])
+    assert handles(store) == [b"2", b"3"]
 
 
 def test_a_group_may_be_applied_again(store: Store) -> None:

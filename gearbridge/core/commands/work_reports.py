@@ -105,14 +105,16 @@ class WorkReports:
             else:
                 peer.send(NO_SUCH_JOB_FOR_EXCEPTION)
             return
+        peer.excepted = handle
+        error = args[1].decode("utf-8", "backslashreplace")
+        if self._lifecycle.settings.retry_rules and self._lifecycle.retries(job, error):
+            return
         # gearmand ends the WORK_FAIL that it makes of an exception with a NUL, and three Python clients die of it.
         for client in job.clients or ():
             if client.exceptions:
                 client.send(response(commands.WORK_EXCEPTION, *args))
             else:
                 client.send(response(commands.WORK_FAIL, handle))
-        peer.excepted = handle
-        error = args[1].decode("utf-8", "backslashreplace")
         self._lifecycle.finish(job, self._lifecycle.failed_attempt(job, error))
 
 

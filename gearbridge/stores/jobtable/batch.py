@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.records import Drop, Put, Update
 
-from .rows import UNCHANGED, row_of, settlement_of
+from .rows import SETTLED, UNCHANGED, row_of, settlement_of
 from .schema import KEPT, WAITING
 
 if TYPE_CHECKING:
@@ -60,8 +60,16 @@ class Steps:
             elif isinstance(operation, Update):
                 handle = operation.handle.decode()
                 steps.attempts[handle] = operation.attempts
-                if steps.settled.get(handle, ())[:-2] == UNCHANGED[:-2]:
+                before = steps.settled.get(handle)
+                if before is None:
+                    continue
+                if before[:-2] == UNCHANGED[:-2]:
                     del steps.settled[handle]  # the progress of the attempt that was lost
+                else:  # the attempt before it failed, and is written behind this one
+                    steps.settled[handle] = tuple(
+                        operation.attempts if name == "attempts" else value
+                        for name, value in zip(SETTLED, before, strict=True)
+                    )
             else:
                 handle = operation.handle.decode()
                 before = steps.settled.get(handle, UNCHANGED)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..interface import Traits
 from .rows import CLAIM_COLUMNS, SETTLED
-from .schema import WAITING, job
+from .schema import KEPT, WAITING, job
 from .store import TableStore
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _of_ids(connection: Connection, select: str, ids: list[int]) -> Iterable[Seq
 
 
 def settle_statement(mark: str) -> str:
-    """The statement that settles one claimed job, for a driver with this parameter mark; the handle comes last."""
+    """The statement that settles one unfinished job, for a driver with this parameter mark; the handle comes last."""
     changes = ", ".join(f"{name} = COALESCE({mark}, {name})" for name in SETTLED)
-    return f"UPDATE {job.name} SET {changes} WHERE handle = {mark} AND state = {WAITING}"
+    return f"UPDATE {job.name} SET {changes} WHERE handle = {mark} AND state IN ({KEPT}, {WAITING})"
 
 
 def chunks(items: list[_T], sizes: tuple[int, ...]) -> Iterator[list[_T]]:

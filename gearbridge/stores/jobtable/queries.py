@@ -107,7 +107,9 @@ def write(connection: Connection, group: list[Steps]) -> None:
                 )
             for handle, values in steps.settled.items():
                 changed = {name: value for name, value in zip(SETTLED, values, strict=True) if value is not None}
-                connection.execute(job.update().where(job.c.handle == handle, job.c.state == WAITING).values(**changed))
+                connection.execute(
+                    job.update().where(job.c.handle == handle, job.c.state.in_((KEPT, WAITING))).values(**changed)
+                )
             if steps.drops:
                 connection.execute(job.delete().where(job.c.handle.in_(list(steps.drops))))
 

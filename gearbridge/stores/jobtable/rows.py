@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gearbridge.backoff import pause_before
 from gearbridge.records import ClaimedJob, Done, Failed, Progress, Release, Retry, StoredJob
 
 from .names import from_text, to_text
@@ -21,7 +21,8 @@ Row = tuple[str, str, str, int, bytes, int, int, str]
 #: The columns of a stored job, in the order of `row_of`.
 COLUMNS = ("handle", "function", "unique_key", "priority", "payload", "due", "attempts", "reducer")
 
-#: Columns that make a row with the same handle the same job: all that a submit sets and nothing changes later.
+#: Columns that make a row with the same handle the same job: all that a submit sets and nothing changes before its
+#: group is acknowledged.
 CONTENT = ("function", "unique_key", "priority", "payload", "due", "reducer")
 
 #: Few functions have many jobs: a replay reads the same names again and again.
@@ -45,9 +46,6 @@ def row_of(stored: StoredJob, handle: str) -> Row:
 #: What settling may change, in the order of a Settlement's values; None leaves a column as it is.
 SETTLED = ("state", "attempts", "due", "error", "result", "finished", "owner", "numerator", "denominator")
 UNCHANGED: tuple[None, ...] = (None,) * len(SETTLED)
-
-#: Seconds: the longest pause before a failed job is tried again, before it is spread.
-_LONGEST = 3600
 
 #: Characters of an error that are kept; MySQL's TEXT has room for so many of four bytes, NUL written out.
 _ERROR_LENGTH = 4000
@@ -89,27 +87,18 @@ def _fields_of(row: Sequence[Any]) -> tuple[bytes, bytes, bytes, bytes, int, int
 
 
 def settlement_of(operation: Operation, now: int) -> Settlement:
-    """Return an operation's changes of a claimed job's row, in the order of SETTLED. `now`: seconds since 1970."""
+    """Return an operation's changes of a job's row, in the order of SETTLED. `now`: seconds since 1970."""
     if isinstance(operation, Progress):
         return (*UNCHANGED[:-2], operation.numerator, operation.denominator)
     if isinstance(operation, Done):
         return (DONE, None, None, None, operation.result, now, 0, None, None)
     if isinstance(operation, Retry):
-        due = now + pause_before(operation.attempts)
+        due = now + pause_before(operation.handle, operation.attempts)
         return (None, operation.attempts, due, _error(operation.error), None, None, 0, 0, 0)
     if isinstance(operation, Release):
         return (*UNCHANGED[:-3], 0, 0, 0)
     assert isinstance(operation, Failed)
     return (FAILED, operation.attempts, None, _error(operation.error), None, now, 0, None, None)
-
-
-def pause_before(attempts: int) -> int:
-    """Return whole seconds until the next try, after so many failed ones: 2, 4, 8 and so on, up to an hour.
-
-    Each is made up to a quarter longer or shorter, so that what failed together does not come back together.
-    """
-    pause = min(_LONGEST, 1 << min(attempts, 20))
-    return max(1, round(pause * random.uniform(0.75, 1.25)))
 
 
 def _error(text: str) -> str:

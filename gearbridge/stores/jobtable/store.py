@@ -7,7 +7,7 @@ driver can do better has a subclass of `BulkTableStore` (bulk.py).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +47,7 @@ from .schema import DONE, FAILED, job
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import URL
 
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from ..interface import Wakeup
     from .claim_size import Fit
 
+_T = TypeVar("_T")
 #: The error of a server or bridge whose table another one has.
 IN_USE = "the job table is in use by another gearbridge server or bridge; give each server its own database"
 
@@ -152,6 +153,11 @@ class TableStore(ConnectedStore):
                     if ids:
                         gone += connection.execute(PRUNE, {**which, "ids": ids}).rowcount
         return gone
+
+    def transact(self, work: Callable[[Connection], _T]) -> _T:
+        """Do something in one transaction."""
+        with self._as_store_errors(), self._watched(), self._transaction(connection := self._connected()):
+            return work(connection)
 
     def functions(self) -> list[bytes]:
         """The functions of which a row waits."""

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from gearbridge.backoff import pause_before
 from gearbridge.errors import StoreError
 
 from .values import job_of, key_of, value_of
@@ -13,7 +14,7 @@ from .values import job_of, key_of, value_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gearbridge.records import StoredJob
+    from gearbridge.records import Retry, StoredJob
 
 _log = logging.getLogger(__name__)
 
@@ -72,3 +73,8 @@ class ItemValues:
         if found:
             self._last = max(self._last, found[-1][0])
         return iter([job for _, job in found])
+
+
+def due_again(retry: Retry) -> int:
+    """Return when a job whose attempt failed is due, in seconds since 1970."""
+    return int(time.time()) + pause_before(retry.handle, retry.attempts)

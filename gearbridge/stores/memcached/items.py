@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from gearbridge.errors import ConfigurationError, StoreError
-from gearbridge.records import Drop, Put, Update
+from gearbridge.records import Drop, Put, Retry, Update
 
 from ..database.errors import TAKEN
 from ..database.redaction import redacted
-from .item_values import ItemValues
+from .item_values import ItemValues, due_again
 from .values import is_same_job, job_of, key_of, value_of
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ class ItemStore(ABC):
         commands: dict[bytes, Command] = {}
         for operation in group:
             key = key_of(self._prefix, operation.job.handle if isinstance(operation, Put) else operation.handle)
-            if key in commands or isinstance(operation, Update):
+            if key in commands or isinstance(operation, (Update, Retry)):
                 self._run(commands)
                 commands = {}
             if isinstance(operation, Put):
                 commands[key] = (b"add", key, self._values.value_of(operation.job))
             elif isinstance(operation, Drop):
                 commands[key] = (b"delete", key, None)
-            elif isinstance(operation, Update):
+            elif isinstance(operation, (Update, Retry)):
                 commands.update(self._updating(key, operation))
             else:
                 raise StoreError(f"a job that SQL enqueued cannot be stored here: {operation!r}")
@@ -145,11 +145,14 @@ class ItemStore(ABC):
     def _value_of(self, key: bytes) -> list[bytes]:
         """The value of this key; none where there is no such item."""
 
-    def _updating(self, key: bytes, operation: Update) -> Iterator[tuple[bytes, Command]]:
+    def _updating(self, key: bytes, operation: Update | Retry) -> Iterator[tuple[bytes, Command]]:
         for value in self._value_of(key):
             placed = job_of(value)
             if placed is not None:
-                yield key, (b"replace", key, value_of(placed[1], placed[0], operation.attempts))
+                place, job = placed
+                if isinstance(operation, Retry):
+                    job.due = due_again(operation)
+                yield key, (b"replace", key, value_of(job, place, operation.attempts))
 
     def _run(self, commands: dict[bytes, Command]) -> None:
         self._before_writing()

@@ -18,8 +18,11 @@ from gearbridge.records import StoredJob
 #: Format, order of submission, attempts, due, priority, lengths of handle, function, unique key and reducer.
 _HEAD = struct.Struct(">BQIqBHHHH")
 _FORMAT = 1
-#: Where the attempts are in a value, which is the part that changes; its place in the order is before them.
+#: Where the attempts are in a value, which is the part that changes, with the due time behind them where an attempt
+#: failed; its place in the order is before them.
 PLACE, ATTEMPTS = slice(1, 9), slice(9, 13)
+#: Attempts and due time, as they are in a value.
+TRIED = struct.Struct(">Iq")
 #: A longer name is written as its hash; with the longest prefix a key stays below memcached's 250 bytes.
 _LONGEST_NAME = 180
 

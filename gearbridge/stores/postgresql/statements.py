@@ -42,7 +42,7 @@ _TYPES = {"state": "int2", "attempts": "int4", "result": "bytea", "error": "text
 SETTLE = (
     f"UPDATE {job.name} AS job SET {', '.join(f'{name} = COALESCE(changed.{name}, job.{name})' for name in SETTLED)} "
     f"FROM unnest(%b::text[], {', '.join(f'%b::{_TYPES.get(name, _INT)}[]' for name in SETTLED)}) "
-    f"AS changed (handle, {', '.join(SETTLED)}) WHERE job.handle = changed.handle AND job.state = {WAITING}"
+    f"AS changed (handle, {', '.join(SETTLED)}) WHERE job.handle = changed.handle AND job.state IN ({KEPT}, {WAITING})"
 )
 
 

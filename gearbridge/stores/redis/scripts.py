@@ -54,7 +54,8 @@ if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then redis.call('HSET', KEYS[
 return 'OK'
 """
 
-#: ARGV: token, then operations of three words each: put, name, value; drop, name, ''; update, name, attempts.
+#: ARGV: token, then operations of three words each: put, name, value; drop, name, ''; update, name, attempts and
+#: perhaps, behind them, the due time.
 #: A job that is there already stays as it is; what differs in more than place and attempts is another one.
 APPLY = f"""
 local token = redis.call('HGET', KEYS[1], 'token')
@@ -72,7 +73,7 @@ for at = 2, #ARGV, 3 do
   elseif verb == 'drop' then
     if there then changed[name] = false end
   elseif there then
-    changed[name] = there:sub(1, {ATTEMPTS.start}) .. value .. there:sub({ATTEMPTS.stop + 1})
+    changed[name] = there:sub(1, {ATTEMPTS.start}) .. value .. there:sub({ATTEMPTS.start + 1} + #value)
   end
 end
 for name, value in pairs(changed) do

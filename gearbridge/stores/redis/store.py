@@ -14,13 +14,13 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from gearbridge.errors import ConfigurationError, StoreError, StoreInUse, StoreUnavailable
-from gearbridge.records import Drop, Put, Update
+from gearbridge.records import Drop, Put, Retry, Update
 
 from ..database.errors import TAKEN
 from ..database.redaction import redacted
 from ..interface import Traits
-from ..memcached.item_values import ItemValues
-from ..memcached.values import key_of
+from ..memcached.item_values import ItemValues, due_again
+from ..memcached.values import TRIED, key_of
 from .scripts import APPLY
 from .session import RedisSession
 from .settings import NEEDED, evicts_jobs, longest_value, read_settings, weak_settings
@@ -89,6 +89,9 @@ class RedisStore:
                 words += "drop", key_of(b"", operation.handle), b""
             elif isinstance(operation, Update):
                 words += "update", key_of(b"", operation.handle), struct.pack(">I", operation.attempts)
+            elif isinstance(operation, Retry):
+                tried = TRIED.pack(operation.attempts, due_again(operation))
+                words += "update", key_of(b"", operation.handle), tried
             else:
                 raise StoreError(f"a job that SQL enqueued cannot be stored here: {operation!r}")
         if words and self._session.apply(self._apply, words) == b"TAKEN":
