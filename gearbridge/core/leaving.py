@@ -54,6 +54,8 @@ def _end_some(lifecycle: JobLifecycle, peer: Peer) -> bool:
         # job lives on: somebody was promised it.
         if not job.clients and not job.background and job.state != RUNNING:
             lifecycle.abandon(job)
+        elif not job.clients:
+            lifecycle.left_by_client(job)
         peer.awaited.pop(job.handle, None)
     if peer.awaited:
         return False

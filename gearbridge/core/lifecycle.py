@@ -15,7 +15,7 @@ from gearbridge.wire.packets import response
 from .abilities import unregister
 from .claims import makes_room
 from .enqueued import EnqueuedJob
-from .jobs import ReclaimedJob, line_of
+from .jobs import QUEUED, ReclaimedJob, line_of
 from .ownership import release, release_job
 from .replies import send_to_clients
 from .retry_limits import MOST_LOST, limit_by_rule, limit_of, pauses_after_loss
@@ -212,3 +212,8 @@ class JobLifecycle(State):
         """Handle the loss of a worker of this function. Without any here, other nodes may have workers for it."""
         if self.shared and not function.workers:
             release(self, function)
+
+    def left_by_client(self, job: Job) -> None:
+        """Handle the loss of the last client that waited for a job which lives on. Another node may have workers."""
+        if self.shared and job.claimed and job.state == QUEUED and not self.queue.functions[job.function].workers:
+            release_job(self, job)

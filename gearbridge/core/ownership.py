@@ -73,9 +73,13 @@ def resume(state: State, until: float) -> None:
 
 
 def release(state: State, function: Function) -> None:
-    """Give back what was claimed of a function and no worker has: other nodes may have workers for it."""
+    """Give back what was claimed of a function and no worker has: other nodes may have workers for it.
+
+    A job that a client waits for stays, as the client's own would: no other node could tell the client of its end.
+    """
     for job in list(state.queue.claimed(function)):
-        release_job(state, job)
+        if not job.clients:
+            release_job(state, job)
 
 
 def release_job(state: State, job: Job) -> None:

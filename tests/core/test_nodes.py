@@ -210,6 +210,26 @@ def test_a_node_without_a_worker_leaves_the_jobs_to_others_also_when_its_last_on
     assert b.do(other) == handles[0], "lost with its worker, and there is no other one here"
 
 
+def test_a_job_that_a_client_waits_for_stays_with_its_node_until_the_client_leaves(nodes: list[Node]) -> None:
+    a, b = nodes
+    first, second = a.submit("first"), a.submit("second")
+    worker = a.talk.worker("f")
+    assert a.claim() == 2
+    client, leaver = a.talk.connect(), a.talk.connect()
+    assert client.ask("SUBMIT_JOB", "f", "first", "x") == [("JOB_CREATED", first)]
+    assert leaver.ask("SUBMIT_JOB", "f", "second", "x") == [("JOB_CREATED", second)]
+    worker.leave()
+    a.commit()
+    other = b.talk.worker("f")
+    assert b.do(other) is None
+    leaver.leave()
+    a.commit()
+    assert b.do(other) == second
+    assert b.do(other) is None
+    assert a.do(a.talk.worker("f")) == first
+    assert client.heard() == [("WORK_COMPLETE", first, "")]
+
+
 def test_who_stops_gracefully_hands_over_what_is_not_begun(nodes: list[Node]) -> None:
     a, b = nodes
     handles = [a.submit() for _ in range(2)]
