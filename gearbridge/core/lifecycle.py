@@ -119,8 +119,11 @@ class JobLifecycle(State):
         self.queue.functions[job.function].abandoned += 1
         self.finish(job)
 
-    def requeue_after_worker_loss(self, job: Job) -> None:
-        """The job's worker is gone or took too long: the job goes to another, unless that happened too often."""
+    def requeue_after_worker_loss(self, job: Job, why: str = "its worker was lost") -> None:
+        """The job's worker is gone or took too long: the job goes to another, unless that happened too often.
+
+        `why` is its error then.
+        """
         worker = job.worker
         if worker is not None:
             worker.take_away(job.handle)
@@ -136,7 +139,7 @@ class JobLifecycle(State):
             self._note_lost(job)
         if retries >= 0 and job.attempts >= max(retries, 1):
             job.attempts -= 1  # `fail` counts the attempt itself
-            self.fail(job, "its worker was lost")
+            self.fail(job, why)
             return
         if job.background and self.durable:
             self.journal.update(job)
@@ -155,10 +158,11 @@ class JobLifecycle(State):
         worker = job.worker
         if worker is None:
             return  # an earlier one of those that are late at this moment had it ended
-        self.incidents.timed_out(job, worker, milliseconds / 1000)
+        seconds = milliseconds / 1000
+        self.incidents.timed_out(job, worker, seconds)
         if self._retries(job) < 0:
             self.deadlines.miss(job)
-        self.requeue_after_worker_loss(job)
+        self.requeue_after_worker_loss(job, f"its worker did not end it within its time-out of {seconds:g} s")
 
     def _retries(self, job: Job) -> int:
         """Return how often the job may be lost; negative is without limit."""
