@@ -71,6 +71,7 @@ CORE_FACES = {
     "footprint",
     "histograms",
     "incidents",
+    "unworked",
     "journal",
     "enqueued",
 }

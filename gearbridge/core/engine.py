@@ -34,6 +34,7 @@ from .shortage import set_short_of_memory
 from .snapshot import Snapshot
 from .table_counts import recount
 from .table_lookups import reply
+from .unworked import Unworked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -68,6 +69,7 @@ class Engine:
         self.signals = lifecycle.signals
         self.journal = lifecycle.journal
         self._queue = lifecycle.queue
+        self.unworked = Unworked(lifecycle)  # the shell looks every few seconds
         self._peers: dict[Peer, None] = {}  # in the order they connected
         self._dirty: list[Peer] = []
         self._exceptions = settings.exceptions

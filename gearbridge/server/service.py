@@ -27,6 +27,7 @@ from .settings import settings_of
 from .store_tasks import StoreTasks
 from .timeouts import Sweeper
 from .turns import Turns
+from .unworked_log import UnworkedLog
 
 if TYPE_CHECKING:
     import ssl
@@ -69,8 +70,9 @@ class Service:
         self._slow = self.backpressure.slow  # looked at by every flush
         traits = store.traits
         limits = limits_of(config.memory)
-        settings = settings_of(config)
-        self.engine = Engine(settings, durable=traits.durable, claimable=traits.claimable, owned=traits.owned)
+        self.engine = Engine(
+            settings_of(config), durable=traits.durable, claimable=traits.claimable, owned=traits.owned
+        )
         self._signals = self.engine.signals  # what every flush looks at, without a call for each
         self._journal = self.engine.journal
         self._store = store
@@ -78,7 +80,7 @@ class Service:
         self._companions = companions
         most = min(config.max_journal, limits.held // 4)
         self._commits = GroupCommit(self.engine, store, config.store_patience, self.flush, most)
-        self._store_tasks = StoreTasks(config, self.engine, store, self._commits, self.flush, self._taken_away)
+        self.store_tasks = StoreTasks(config, self.engine, store, self._commits, self.flush, self._taken_away)
         self._taken: StoreInUse | None = None  # the store is another server's now
         self._connections: dict[Connection, None] = {}
         self.budget = Budget(limits, self.engine, self._connections, self.flush)
@@ -104,10 +106,10 @@ class Service:
         sockets = self._listener.sockets()
         signals.attach(self._loop, self)
         self._commits.start(self._loop)
-        await self._store_tasks.start()
+        await self.store_tasks.start()
         try:
             await self._listener.open(sockets)
-            async with self._companions(self):
+            async with self._companions(self), UnworkedLog(self.engine.unworked):
                 self._announce(sockets)
                 self._tick()
                 self._sweeper.start()
@@ -208,9 +210,9 @@ class Service:
             if dirty and (len(dirty) > 1 or dirty[0] is not peer):
                 self._deferred.add(dirty)
         if signals.wants_claim:
-            self._store_tasks.wake_claimer()
+            self.store_tasks.wake_claimer()
         if signals.lease_lost:
-            self._store_tasks.doubt()
+            self.store_tasks.doubt()
         if self._journal.size or signals.wants_lookup:
             self._commits.see_to(source)
         if signals.stop_asked is not None:
@@ -278,7 +280,7 @@ class Service:
         self.budget.stop()
         for connection in self._connections:
             connection.pause("stopping")
-        await self._store_tasks.stop()
+        await self.store_tasks.stop()
         await self._until(lambda: not self._commits.under_way)
         self._deferred.write()
         for connection in list(self._connections):
