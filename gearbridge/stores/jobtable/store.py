@@ -39,6 +39,7 @@ from .queries import (
     REPLAY,
     REPLAY_ROWS,
     Waiting,
+    try_room,
     waiting,
     write,
 )
@@ -186,6 +187,11 @@ class TableStore(ConnectedStore):
                     for handle, name, priority, due, *more in rows:
                         found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due, *more)
         return found
+
+    def try_room(self, size: int) -> None:
+        """Write a row with a payload of this size, and roll it back."""
+        with self._as_store_errors(), self._watched():
+            try_room(self._connected(), size)
 
     def life(self) -> bytes:
         """Return the life of the database, drawn anew where this is another system than it was drawn for."""
