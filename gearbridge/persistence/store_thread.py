@@ -130,11 +130,8 @@ class Committer:
     @property
     def is_idle(self) -> bool:
         """Whether the thread calls no store, nor will before its next request."""
-        return self._given == self._finished and self._held is None and not self._has_own_work
-
-    @property
-    def _has_own_work(self) -> bool:
-        return bool(self._kept or self._aside or self._trouble.lacks)
+        is_done = self._given == self._finished and self._held is None
+        return is_done and not self._kept and not self._aside and not self._trouble.lacks
 
     def hold(self) -> None:
         """Hold store calls back while the event loop calls the store and the thread is idle."""

@@ -198,6 +198,29 @@ def test_each_node_shows_what_waits_for_all(place: Place, tmp_path: Path, start_
             agrees(place, node, start_process)
 
 
+def test_what_runs_at_another_node_has_no_age(place: Place, tmp_path: Path) -> None:
+    """It is no job that waits too long."""
+    if place.kind == "sqlite":
+        return  # its file is one server's
+    with (
+        WatchedServer(tmp_path, "--store", place.url, "--node", "a") as a,
+        WatchedServer(tmp_path, "--store", place.url, "--node", "b") as b,
+    ):
+        oldest = f'gearbridge_oldest_job_seconds{{function="{_WORKED}"}}'
+        with closing(place.connect()) as db:
+            gearbridge.enqueue(db, _WORKED, b"p")
+            db.commit()
+            table = "gearbridge.gearbridge_job" if place.kind == "postgresql" else "gearbridge_job"
+            db.cursor().execute(f"UPDATE {table} SET enqueued = enqueued - 1000")
+            db.commit()
+        for node in (a, b):
+            wait_until(lambda node=node: node.metrics().get(oldest, 0) > 999, what="its age")  # type: ignore[misc]
+        with holding(a.address):
+            for node in (a, b):
+                wait_until(lambda node=node: node.metrics()[oldest] == 0, what="no age")  # type: ignore[misc]
+            assert f"{_WORKED}\t1\t1\t1" in a.admin("status")
+
+
 def test_a_bridge_shows_what_waits_in_its_table(place: Place, start_bridge: StartBridge) -> None:
     nobody = f"127.0.0.1:{free_port()}"  # so that nothing is claimed
     bridge = WatchedBridge(start_bridge(place.url, nobody, *HTTP))

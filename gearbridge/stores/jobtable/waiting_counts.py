@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, case, func, select
 from gearbridge.records import ENQUEUED, RowsWaiting, WaitingRows
 
 from .names import from_text
-from .schema import WAITING, job
+from .schema import WAITING, job, node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +38,10 @@ _LAST = select(func.max(job.c.id))
 _by_sql = case(((job.c.handle >= ENQUEUED.decode()) & (job.c.handle < "S;"), 1), else_=0).label("by_sql")
 #: 0: to be run at once; 1: later, and the time has come; 2: later.
 _when = case((job.c.due == 0, 0), (job.c.due <= bindparam("now"), 1), else_=2).label("when_due")
+#: When a row was enqueued that no node has: those that one has are counted, for they are not done, but do not wait.
+_free_since = case((job.c.owner.not_in(select(node.c.epoch)), job.c.enqueued))
 _SLICE = (
-    select(job.c.function, job.c.priority, _by_sql, _when, func.count(), func.min(job.c.enqueued))
+    select(job.c.function, job.c.priority, _by_sql, _when, func.count(), func.min(_free_since))
     .where(_after, job.c.id <= bindparam("last"), job.c.state == WAITING)
     .group_by(job.c.function, job.c.priority, _by_sql, _when)
     .with_hint(job, "FORCE INDEX (PRIMARY)", "mysql")
@@ -112,7 +114,8 @@ class _Counts:
             counts[position] -= 1
             if position < _LATER and claimed.enqueued is not None:
                 oldest = _OLDEST + position
-                counts[oldest] = max(counts[oldest], claimed.enqueued) if counts[position] else 0
+                waits = counts[position] and counts[oldest]  # else all others are other nodes'
+                counts[oldest] = max(counts[oldest], claimed.enqueued) if waits else 0
 
     def rows_of(self, function: bytes) -> WaitingRows:
         """Return the counts of a function."""
