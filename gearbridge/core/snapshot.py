@@ -219,7 +219,7 @@ class Snapshot:
 def _shown(function: Function, now: float, wall_ahead: float) -> FunctionSnapshot:
     queued = (function.waiting(0), function.waiting(1), function.waiting(2))
     oldest = function.oldest() if function.total else None
-    if function.oldest_row is not None and any(function.enqueued[:3]):
+    if function.oldest_row is not None and (any(function.enqueued[:3]) or any(function.spilled[:3])):
         row = function.oldest_row - wall_ahead
         oldest = row if oldest is None else min(oldest, row)
     return FunctionSnapshot(

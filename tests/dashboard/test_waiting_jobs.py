@@ -221,6 +221,24 @@ def test_what_runs_at_another_node_has_no_age(place: Place, tmp_path: Path) -> N
             assert f"{_WORKED}\t1\t1\t1" in a.admin("status")
 
 
+def test_jobs_of_sockets_that_wait_for_nodes_have_an_age(place: Place, tmp_path: Path) -> None:
+    """No time is kept with them: they are as old as the count that found them."""
+    if place.kind == "sqlite":
+        return  # its file is one server's
+    with (
+        WatchedServer(tmp_path, "--store", place.url, "--node", "a") as a,
+        WatchedServer(tmp_path, "--store", place.url, "--node", "b") as b,
+    ):
+        oldest = f'gearbridge_oldest_job_seconds{{function="{_WORKED}"}}'
+        with Client(a.address) as client:
+            client.do_background(_WORKED, b"of a socket")
+        for node in (a, b):
+            wait_until(lambda node=node: node.metrics().get(oldest, 0) > 2, what="an age")  # type: ignore[misc]
+        with working(a.address, **{_WORKED: lambda job: None}):
+            for node in (a, b):
+                wait_until(lambda node=node: node.metrics()[oldest] == 0, what="no age")  # type: ignore[misc]
+
+
 def test_a_bridge_shows_what_waits_in_its_table(place: Place, start_bridge: StartBridge) -> None:
     nobody = f"127.0.0.1:{free_port()}"  # so that nothing is claimed
     bridge = WatchedBridge(start_bridge(place.url, nobody, *HTTP))
