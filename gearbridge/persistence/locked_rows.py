@@ -38,7 +38,7 @@ class LockedRows:
         self._pause = _FIRST_PAUSE
         self._next = 0.0
         self._since = self._said = 0.0
-        self._full: tuple[str, int] | None = None
+        self.full: tuple[str, int] | None = None  # the error of a full store, and the largest size that had no room
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -64,13 +64,8 @@ class LockedRows:
         return rest
 
     def note_full(self, why: str, size: int = 0) -> None:
-        """Note that the store has no room for something of this size; `take_full` returns the error and the largest."""
-        self._full = why, max(size, self._full[1] if self._full else 0)
-
-    def take_full(self) -> tuple[str, int] | None:
-        """Return what was noted since the last call; None for nothing."""
-        full, self._full = self._full, None
-        return full
+        """Note that the store has no room for something of this size."""
+        self.full = why, max(size, self.full[1] if self.full else 0)
 
     def find(self, operations: Sequence[Operation]) -> bool:
         """Look which of these meet a row that somebody holds; whether there is one that `sift` leaves out now.

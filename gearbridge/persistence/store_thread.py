@@ -242,6 +242,8 @@ class Committer:
             trouble.without_room(str(error), 0)
         except StoreUnavailable as error:
             trouble.unreachable(str(error))
+        except StoreError as error:
+            _log.debug("whether the store has room is not known: %s", error)
         except Exception:
             # As of a group: whatever it is must not end the thread.
             _log.exception("unexpected error of the store")
@@ -274,11 +276,11 @@ class Committer:
                 _log.exception("unexpected error of the store")
                 return refuse(self._kept, group, "internal error")
             else:
-                full = self._aside.take_full()
-                if full is None:
+                if self._aside.full is not None:
+                    self._trouble.without_room(*self._aside.full)
+                    self._aside.full = None
+                elif self._trouble.why is not None:
                     self._trouble.applied()
-                else:
-                    self._trouble.without_room(*full)
                 return outcome
 
     def _apply_once(self, group: Sequence[Operation]) -> Outcome:
