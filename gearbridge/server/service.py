@@ -70,9 +70,8 @@ class Service:
         self._slow = self.backpressure.slow  # looked at by every flush
         traits = store.traits
         limits = limits_of(config.memory)
-        self.engine = Engine(
-            settings_of(config), durable=traits.durable, claimable=traits.claimable, owned=traits.owned
-        )
+        settings = settings_of(config)
+        self.engine = Engine(settings, durable=traits.durable, claimable=traits.claimable, owned=traits.owned)
         self._signals = self.engine.signals  # what every flush looks at, without a call for each
         self._journal = self.engine.journal
         self._store = store
@@ -155,9 +154,7 @@ class Service:
         self.flush()
 
     def _take_no_more(self) -> None:
-        _log.info(
-            "clients go on submitting: submits are refused from now on, and the server ends with the last running job"
-        )
+        _log.info("clients go on submitting: submits are refused, and the server ends with the last running job")
         self.engine.take_no_more()
         self.flush()
 
