@@ -5,6 +5,7 @@
     |-- ConfigurationError       an option, URL or file that cannot be used
     |-- StoreError               the store could not do what was asked
     |   |-- StoreLocked          ... because another transaction holds a row that it needs
+    |   |-- StoreFull            ... because its disk is full
     |   |-- StoreFenced          ... because this node's lease is over, and its jobs may be others'
     |   `-- StoreUnavailable     ... because it cannot be reached now; it may be back later
     |       `-- StoreInUse       ... because another server or bridge has it; a ConfigurationError too
@@ -44,6 +45,10 @@ class StoreFenced(StoreError):
 
 class StoreLocked(StoreError):
     """Another transaction holds a row for longer than is waited for. Nothing of what was asked was done."""
+
+
+class StoreFull(StoreError):
+    """There is no room for what was asked. Nothing of it was done; something smaller may succeed."""
 
 
 class StoreUnavailable(StoreError):

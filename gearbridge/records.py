@@ -193,7 +193,7 @@ class WaitingRows(NamedTuple):
 
     `enqueued` are those of SQL: ready ones by priority, then those that are due later. `spilled` are those that came
     over a socket, in the same order, with all that have a due time as the last. `oldest` is when the oldest ready row
-    of SQL was enqueued, in seconds since 1970.
+    that no node has was enqueued, in seconds since 1970; of those that came over a socket, when it was first counted.
     """
 
     function: bytes

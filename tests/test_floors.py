@@ -73,6 +73,7 @@ CORE_FACES = {
     "histograms",
     "incidents",
     "retry_rules",
+    "unworked",
     "journal",
     "enqueued",
 }

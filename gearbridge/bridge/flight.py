@@ -30,7 +30,7 @@ def joining_key(handle: bytes, life: bytes) -> bytes:
 class Flight(EnqueuedJob):
     """A job that the bridge has claimed. `followed`: its end is waited for; `tally` is its function's."""
 
-    __slots__ = ("asked", "followed", "job_server_handle", "key", "tally")
+    __slots__ = ("asked", "followed", "job_server_handle", "key", "tally", "warning")
 
     def __init__(self, claimed: ClaimedJob, tally: Tally, *, follow: bool) -> None:
         super().__init__(claimed, claimed.function)
@@ -39,6 +39,7 @@ class Flight(EnqueuedJob):
         # An equal unique key makes one job of two until it is finished, so a job with one is followed to that end.
         self.followed = follow or self.keep_result or self.max_attempts > 1 or bool(self.unique_key)
         self.job_server_handle = b""  # while the job server has it, and it is followed
+        self.warning = b""  # the last one of its worker
         self.asked = False  # whether it was there already when it was last looked after
 
     @property

@@ -39,6 +39,8 @@ AFTER_REFUSAL = 1.0
 _FOR_GOOD = frozenset({b"ARGUMENT_TOO_LARGE", b"INVALID_ARGUMENT"})
 #: The error of a job that failed without a reason from its worker.
 _FAILED = "the job server says that the job failed"
+#: Bytes of a warning that are kept, for it may be the reason of a failure.
+_MOST_WARNING = 10_000
 
 
 class Relay:
@@ -168,7 +170,8 @@ class Relay:
         elif command == c.WORK_COMPLETE:
             self._ended(flight, flight.completed(args[1]))
         elif command == c.WORK_FAIL:
-            self._ended(flight, flight.failed(_FAILED))
+            # It carries no reason: a warning of the job is taken for it, as a server does.
+            self._ended(flight, flight.failed(flight.warning.decode("utf-8", "backslashreplace") or _FAILED))
         elif command == c.WORK_EXCEPTION:
             self._ended(flight, flight.failed(args[1].decode("utf-8", "backslashreplace")))
         elif command == c.WORK_STATUS:
@@ -176,6 +179,8 @@ class Relay:
             self.journal.progress(flight)
         elif command == c.WORK_DATA:
             flight.add_data(args[1])
+        elif command == c.WORK_WARNING:
+            flight.warning = args[1][:_MOST_WARNING]
         elif command == c.STATUS_RES:
             self._status(flight, args)
         elif command == c.ERROR:

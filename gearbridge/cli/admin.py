@@ -54,6 +54,10 @@ _LINES = {
         "a star marks the server that answered.",
         columns=("NODE", "LEASE", "JOBS", "WORKERS", "VERSION", "ASKED"),
     ),
+    "counted": _Line(
+        "counted",
+        "Show for how many seconds changes of other sessions may be missing in the counts of the job table.",
+    ),
     "jobs": _Line(
         "show jobs",
         "Show unfinished jobs: how often a worker was lost, whether a client still waits, "

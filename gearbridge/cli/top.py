@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gearbridge.cli.options import servers_option
+from gearbridge.cli.options import servers_option, tls_options
 from gearbridge.client.client import Client
 from gearbridge.errors import GearbridgeError, ServerError
 from gearbridge.top.figures import SORTS, Answers, Reading, read
-from gearbridge.top.screen import lines, table
+from gearbridge.top.screen import age, lines, table
 from gearbridge.top.terminal import Terminal
 
 from .output import say
@@ -20,18 +20,21 @@ from .output import say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gearbridge.client.tls import Tls
+
 #: Seconds to connect, and to wait for an answer.
 _PATIENCE = 2.0
 
 
 @click.command("top")
 @servers_option
+@tls_options
 @click.option(
     "--interval", type=click.FloatRange(min=0.1), default=2.0, metavar="SECONDS", help="Time between two updates."
 )
 @click.option("--sort", type=click.Choice(list(SORTS)), default="waiting", help="Column to sort by.")
 @click.option("--once", is_flag=True, help="Print the figures once, as a table; the default without a terminal.")
-def command(servers: tuple[str, ...], interval: float, sort: str, once: bool) -> None:
+def command(servers: tuple[str, ...], interval: float, sort: str, once: bool, tls: Tls | None) -> None:
     """Watch job servers, gearmand too: waiting jobs by priority, running jobs, workers and their changes, per function.
 
     Several servers are added up. Functions with jobs and without a worker are red. Keys: q quits, s sorts by the next
@@ -42,11 +45,15 @@ def command(servers: tuple[str, ...], interval: float, sort: str, once: bool) ->
       gearbridge top
       gearbridge top --servers jobs1,jobs2 --sort change
     """
-    clients = {server: Client(server, connect_timeout=_PATIENCE, reply_timeout=_PATIENCE) for server in servers}
+    clients = {
+        server: Client(server, connect_timeout=_PATIENCE, reply_timeout=_PATIENCE, tls=tls) for server in servers
+    }
     if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
         reading = _look(clients, None)
         for line in table(reading, sort):
             say(line)
+        for note in age(reading):
+            say(f"gearbridge: {note}", err=True)
         for server, why in reading.trouble.items():
             say(f"gearbridge: {server}: {why}", err=True)
         sys.exit(3 if reading.trouble else 0)
@@ -81,14 +88,16 @@ def _look(clients: Mapping[str, Client], before: Reading | None) -> Reading:
         try:
             (version,) = client.admin("version")
             status, priorities, workers = (client.admin(line) for line in ("status", "prioritystatus", "workers"))
-            answers[server] = Answers(version.removeprefix("OK "), status, priorities, workers, _nodes(client))
+            own = (_own(client, line) for line in ("nodes", "counted"))
+            answers[server] = Answers(version.removeprefix("OK "), status, priorities, workers, *own)
         except GearbridgeError as error:
             trouble[server] = str(error)
     return read(answers, trouble, time.monotonic(), before)
 
 
-def _nodes(client: Client) -> list[str]:
+def _own(client: Client, line: str) -> list[str]:
+    """Return the answer to a command that gearmand does not have, and older servers: then it is empty."""
     try:
-        return client.admin("nodes")
-    except ServerError:  # gearmand
+        return client.admin(line)
+    except ServerError:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shlex
@@ -10,7 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from gearbridge.client.tls import Tls
 
 _AFTER_DASHES = "gearbridge.work.command"
+#: Bytes of standard error that are read at once, and of its last line that are kept.
+_PIECE = 65_536
+_MOST_OF_LINE = 1000
+#: Seconds after a command's end for what it wrote to be read.
+_AFTER_END = 2.0
 
 
 class _WorkCommand(click.Command):
@@ -88,8 +95,8 @@ def command(
 
     COMMAND gets a job's payload on standard input, and GEARBRIDGE_HANDLE, GEARBRIDGE_FUNCTION, GEARBRIDGE_UNIQUE_KEY
     and TRACEPARENT (empty where the job has no trace) in its environment. Its standard output is the result; an exit
-    status other than 0 makes the job fail, and what it wrote goes ahead of that as data. Without COMMAND each payload
-    is printed on a line.
+    status other than 0 makes the job fail, and what it wrote goes ahead of that as data. The status, and the last line
+    that it wrote to standard error, are the reason. Without COMMAND each payload is printed on a line.
 
     SIGTERM or Ctrl-C: finish the running job, then leave. A second time: leave at once, and the server gives the job to
     another worker.
@@ -137,9 +144,18 @@ class _Runner:
             payload.write(job.payload)
             payload.seek(0)
             # In a process group of its own, because Ctrl-C goes to the whole group of the terminal.
-            with subprocess.Popen(
-                self._argv, stdin=payload, stdout=subprocess.PIPE, env=_environment(job), process_group=0
-            ) as process:
+            with (
+                _Errors() as errors,
+                subprocess.Popen(
+                    self._argv,
+                    stdin=payload,
+                    stdout=subprocess.PIPE,
+                    stderr=errors.file,
+                    env=_environment(job),
+                    process_group=0,
+                ) as process,
+            ):
+                errors.close()
                 try:
                     result = self._take_output(process, job)
                 except BaseException:  # a second signal, or a lost connection: the job is another worker's now
@@ -150,7 +166,8 @@ class _Runner:
             what = f"status {status}" if status > 0 else signal.Signals(-status).name
             if result:
                 job.send_data(result)
-            raise JobFailed(job.handle, f"{shlex.join(self._argv)} ended with {what}")
+            last = errors.last_line()
+            raise JobFailed(job.handle, f"{shlex.join(self._argv)} ended with {what}" + (f": {last}" if last else ""))
         return result
 
     def _take_output(self, process: subprocess.Popen[bytes], job: Job) -> bytes:
@@ -160,6 +177,48 @@ class _Runner:
         for line in process.stdout:
             job.send_data(line.removesuffix(b"\n") if self._lines == "bare" else line)
         return b""
+
+
+class _Errors:
+    """Passes on what a command writes to `file` as its standard error, and remembers the last line that is not empty.
+
+    A context manager, which closes `file`; the command has its own copy.
+    """
+
+    def __init__(self) -> None:
+        self._source, self.file = os.pipe()
+        self._is_open = True
+        self._last = b""
+        self._thread = threading.Thread(target=self._pass_on, name="errors", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Leave the file to the command: it ends with it."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def last_line(self) -> str:
+        """Return the line, once the command has ended. A program that it left behind may hold the file open."""
+        self._thread.join(_AFTER_END)
+        return self._last.decode("utf-8", "backslashreplace")
+
+    def _pass_on(self) -> None:
+        unfinished = b""
+        while piece := os.read(self._source, _PIECE):
+            with contextlib.suppress(OSError):  # our own standard error is closed
+                os.write(2, piece)
+            *lines, unfinished = (unfinished + piece).split(b"\n")
+            for line in (*lines, unfinished):
+                self._last = line.strip()[-_MOST_OF_LINE:] or self._last
+            unfinished = unfinished[-_MOST_OF_LINE:]
+        os.close(self._source)
 
 
 def _environment(job: Job) -> dict[str, str]:

@@ -61,9 +61,10 @@ class Worker:
     def register(self, function: str | bytes, callback: Callback, timeout: float | None = None) -> None:
         """Do jobs of `function` by calling `callback(job)`, from now on.
 
-        What it returns is the result. When it raises JobFailed the job fails (WORK_FAIL); of any other exception the
-        text goes to the client (WORK_EXCEPTION), of a JobException its payload. After `timeout` seconds the server
-        takes the job away and gives it to another worker; gearmand makes at least 1 second of it. Raises ValueError.
+        What it returns is the result. When it raises JobFailed the job fails (WORK_FAIL), with the exception's text as
+        a warning ahead of it, which a gearbridge server takes for the reason. Of any other exception the text goes to
+        the client (WORK_EXCEPTION), of a JobException its payload. After `timeout` seconds the server takes the job
+        away and gives it to another worker; gearmand makes at least 1 second of it. Raises ValueError.
         """
         self._duties.register(function, callback, timeout)
         self._wake()

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from .job import Job
     from .worker_session import WorkerSession
 
-    #: The packet that ends a job, and what it carries beside the handle.
+    #: The packet that ends a job, and what it carries beside the handle; of a WORK_FAIL the reason.
     Ending = tuple[int, tuple[bytes, ...]]
 
 log = logging.getLogger("gearbridge.worker")
+
+#: Bytes of the reason of a failure that are sent.
+_MOST_REASON = 10_000
 
 _Callback = TypeVar("_Callback")
 
@@ -91,7 +94,10 @@ def failure(job: Job, error: BaseException) -> Ending:
     """Make the end of a job whose callback raised, and log it."""
     if isinstance(error, (JobFailed, JobException)):
         log.warning("job %s of %s failed: %s", job.handle, job.function, error)
-        return (c.WORK_FAIL, ()) if isinstance(error, JobFailed) else (c.WORK_EXCEPTION, (error.payload,))
+        if isinstance(error, JobException):
+            return c.WORK_EXCEPTION, (error.payload,)
+        reason = str(error).encode("utf-8", "backslashreplace")[:_MOST_REASON]
+        return c.WORK_FAIL, (reason,) if reason else ()
     log.error("job %s of %s failed", job.handle, job.function, exc_info=error)
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return c.WORK_EXCEPTION, (told.encode("utf-8", "backslashreplace"),)

@@ -82,9 +82,15 @@ class WorkerSession:
         return PRE_SLEEP
 
     def finish(self, command: int, *args: bytes, grab: bool) -> bytes:
-        """End the running job by WORK_COMPLETE, WORK_FAIL or WORK_EXCEPTION; then grab the next one, or sleep."""
+        """End the running job by WORK_COMPLETE, WORK_FAIL or WORK_EXCEPTION; then grab the next one, or sleep.
+
+        The reason of a WORK_FAIL, which has no place in it, goes ahead of it as a WORK_WARNING.
+        """
         assert self.state is State.BUSY
-        packet = request(command, self.handle, *args)
+        if command == c.WORK_FAIL and args:
+            packet = request(c.WORK_WARNING, self.handle, *args) + request(command, self.handle)
+        else:
+            packet = request(command, self.handle, *args)
         self.state = State.AWAKE
         self.handle = self.traceparent = b""
         return packet + (self.grab() if grab else self.sleep())

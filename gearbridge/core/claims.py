@@ -113,7 +113,8 @@ def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:
             returned.append(claimed)
             continue
         function = queue.function(claimed.function)
-        make = EnqueuedJob if function.added < function.sample_at else sample(queue, function, EnqueuedJob)
+        is_counted = claimed.attempts or function.added < function.sample_at  # one that is tried again was counted
+        make = EnqueuedJob if is_counted else sample(queue, function, EnqueuedJob)
         job: EnqueuedJob = make(claimed, function.name)
         if job.attempts:
             restore_doubling(state, job)

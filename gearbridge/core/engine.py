@@ -34,6 +34,7 @@ from .shortage import set_short_of_memory
 from .snapshot import Snapshot
 from .table_counts import recount
 from .table_lookups import reply
+from .unworked import Unworked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -68,17 +69,15 @@ class Engine:
         self.signals = lifecycle.signals
         self.journal = lifecycle.journal
         self._queue = lifecycle.queue
+        self.unworked = Unworked(lifecycle)  # the shell looks every few seconds
         self._peers: dict[Peer, None] = {}  # in the order they connected
         self._dirty: list[Peer] = []
-        self._exceptions = settings.exceptions
         self._table = dispatch_table(self.lifecycle, self._admission, self._peers)
-
-    # Called by the shell.
 
     def connect(self, owner: object, number: int, address: str) -> Peer:
         """A new connection. `number` is its file descriptor and `address` its IP, as `workers` shows them."""
         peer = Peer(self._dirty, owner, number, address)
-        peer.exceptions = self._exceptions
+        peer.exceptions = self.lifecycle.settings.exceptions
         self._peers[peer] = None
         return peer
 

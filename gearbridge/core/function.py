@@ -107,7 +107,8 @@ class Function:
         self.spilled = FOUR_ZEROS  # jobs that wait in the table and came over a socket: by priority, or due later
         # Rows that SQL enqueued and that are not claimed here, in the same lines; not in `total`.
         self.enqueued: Sequence[int] = NONE_ENQUEUED
-        self.oldest_row: int | None = None  # when the oldest of them that is ready was enqueued, in seconds since 1970
+        # When the oldest ready row that is not claimed here, of SQL or spilled, came, in seconds since 1970.
+        self.oldest_row: int | None = None
         self.returned = ZEROS  # jobs in memory that are `in_line`, by priority
         self.limits = ZEROS  # maxqueue by priority; 0 is unlimited
         self.workers = NO_WORKERS  # registered, with their timeout in milliseconds (0: none)

@@ -53,18 +53,48 @@ class Histogram:
 
 
 class Timing:
-    """The samples of one function, and which job is the next one."""
+    """The samples of one function, and which job is the next one.
 
-    __slots__ = ("_last", "_stride", "runs", "waits")
+    A sample stands for the jobs since the one before, itself included: a job is counted once, and not before it came.
+    """
+
+    __slots__ = ("_counted", "_last", "_last_run", "_last_wait", "_stride", "reclaimed", "runs", "waits")
 
     def __init__(self) -> None:
         self.waits = Histogram()  # from the moment a worker may have the job to the moment one has it
         self.runs = Histogram()  # from there to its end
+        self.reclaimed = False  # some samples stand for jobs that are counted when they come back from the table
         self._stride = 1
         self._last = float("-inf")
+        self._last_wait: float | None = None
+        self._last_run: float | None = None
+        self._counted = 0  # jobs that samples stand for
+
+    def waited(self, seconds: float, weight: int) -> None:
+        """A sample was given to a worker."""
+        self._last_wait = seconds
+        self.waits.observe(seconds, weight)
+
+    def ran(self, seconds: float, weight: int) -> None:
+        """A sample has ended."""
+        self._last_run = seconds
+        self.runs.observe(seconds, weight)
+
+    def weight(self, jobs: int) -> int:
+        """Return how many jobs the sample stands for that is the last one of so many: those since the one before."""
+        weight = min(max(jobs - self._counted, 0), self._stride)
+        self._counted = max(self._counted, jobs)
+        return weight
+
+    def catch_up(self, jobs: int) -> None:
+        """Count the jobs behind the last sample, when all of so many have ended, as that one."""
+        weight = self.weight(jobs)
+        if weight and self._last_wait is not None and self._last_run is not None:
+            self.waits.observe(self._last_wait, weight)
+            self.runs.observe(self._last_run, weight)
 
     def next_stride(self, now: float) -> int:
-        """Return how many jobs the sample that is taken now stands for; after so many the next one is taken."""
+        """Return after how many jobs the next sample is to be taken, when one is taken now."""
         gap = now - self._last
         self._last = now
         if gap < _TOO_SOON:

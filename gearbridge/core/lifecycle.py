@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-#: The error of an attempt whose worker is gone or took too long.
+#: The error of an attempt whose worker is gone.
 LOST = "its worker was lost"
 #: A job lost so often is logged, and again each time that it was lost so many times more.
 _OFTEN, _AND_AGAIN = 3, 10
@@ -147,8 +147,11 @@ class JobLifecycle(State):
         self.queue.functions[job.function].abandoned += 1
         self.finish(job)
 
-    def requeue_after_worker_loss(self, job: Job) -> None:
-        """The job's worker is gone or took too long: the job goes to another, unless that happened too often."""
+    def requeue_after_worker_loss(self, job: Job, why: str = LOST) -> None:
+        """The job's worker is gone or took too long: the job goes to another, unless that happened too often.
+
+        `why` is its error then.
+        """
         worker = job.worker
         if worker is not None:
             worker.take_away(job.handle)
@@ -166,17 +169,17 @@ class JobLifecycle(State):
             self._note_lost(job)
         if limit >= 0 and job.attempts >= max(limit, 1):
             job.attempts -= 1  # `fail` counts the attempt itself
-            self.fail(job, LOST)
+            self.fail(job, why)
             return
         if pauses_after_loss(self, job):
-            self._postpone(job, LOST)
+            self._postpone(job, why)
             return
         if job.background and self.durable:
             self.journal.update(job)
             self.queue.open_until = -inf  # that counts as unwritten
         self.queue.requeue(job)
         function = self.queue.functions[job.function]
-        if self.shared and job.claimed and (self.retiring or not function.workers):
+        if self.shared and job.claimed and not job.clients and (self.retiring or not function.workers):
             release_job(self, job)
         elif self.retiring and self.is_kept(job):
             self.queue.withhold(job)
@@ -188,10 +191,11 @@ class JobLifecycle(State):
         worker = job.worker
         if worker is None:
             return  # an earlier one of those that are late at this moment had it ended
-        self.incidents.timed_out(job, worker, milliseconds / 1000)
+        seconds = milliseconds / 1000
+        self.incidents.timed_out(job, worker, seconds)
         if limit_of(self, job) < 0:
             self.deadlines.miss(job)
-        self.requeue_after_worker_loss(job)
+        self.requeue_after_worker_loss(job, f"its worker did not end it within its time-out of {seconds:g} s")
 
     def _note_lost(self, job: Job) -> None:
         handle = job.handle.decode("ascii", "backslashreplace")

@@ -64,6 +64,7 @@ class Peer:
         "traces",
         "turn",
         "turns",
+        "warned",
         "wide",
         "woken",
     )
@@ -77,6 +78,7 @@ class Peer:
         self.traceparent = b""  # of the next job that it submits
         self.traces = False  # wants to know the traceparent of a job that it is given
         self.exceptions = False  # wants WORK_EXCEPTION, not a WORK_FAIL made from it
+        self.warned = (b"", b"")  # the job that it last sent WORK_WARNING of, and the warning
         self.excepted = b""  # handle of the job it last ended with WORK_EXCEPTION
         self.closing = False  # to be closed once its outbox is flushed
         self.closed = False

@@ -1,4 +1,4 @@
-"""What can be seen of an engine, as plain values. Nothing is kept or counted here.
+"""What can be seen of an engine, as plain values. Nothing is kept here.
 
 Names and handles are bytes, as in Gearman; times are in seconds, moments on the shell's clock, which never steps.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .footprint import size_of_jobs
 from .jobs import QUEUED, RUNNING, STORING
+from .sampling import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -141,6 +142,8 @@ class Snapshot:
     def times(self, limit: int) -> list[TimesSnapshot]:
         """The times of the first functions, in the order of `functions`."""
         some = list(self._queue.functions.values())[:limit]
+        for function in some:
+            catch_up(function)
         return [
             TimesSnapshot(function.name, function.timing.waits.copy(), function.timing.runs.copy())
             for function in some
@@ -165,6 +168,10 @@ class Snapshot:
             for peer in self._peers
             if peer.functions or peer.jobs
         ]
+
+    def nodes(self) -> int:
+        """Return the number of nodes that share the table, as far as it is known; 0 where it is not shared."""
+        return len(self._lifecycle.nodes)
 
     def failures(self) -> list[FailureSnapshot]:
         """The last failures, the last one first."""
@@ -212,7 +219,7 @@ class Snapshot:
 def _shown(function: Function, now: float, wall_ahead: float) -> FunctionSnapshot:
     queued = (function.waiting(0), function.waiting(1), function.waiting(2))
     oldest = function.oldest() if function.total else None
-    if function.oldest_row is not None and any(function.enqueued[:3]):
+    if function.oldest_row is not None and (any(function.enqueued[:3]) or any(function.spilled[:3])):
         row = function.oldest_row - wall_ahead
         oldest = row if oldest is None else min(oldest, row)
     return FunctionSnapshot(

@@ -37,6 +37,7 @@ def store_told(store: StoreSnapshot) -> dict[str, Any]:
         "where": store.where,
         "durable": store.durable,
         "trouble": store.trouble,
+        "full": store.full,
         "waiting_bytes": store.waiting_bytes,
         "unwritten_ends": store.kept,
         "groups": groups,

@@ -81,7 +81,8 @@ class BridgeView:
         if bridge is None:
             return daemon.standby.trouble if daemon.standby.waits else "the bridge is starting"
         if bridge.trouble is not None:
-            return f"the database cannot be reached: {bridge.trouble}"
+            how = "is full" if bridge.committer.is_full else "cannot be reached"
+            return f"the database {how}: {bridge.trouble}"
         return None if bridge.job_server is not None else "no job server can be reached"
 
     def servers(self) -> list[JobServerSnapshot]:
@@ -135,5 +136,14 @@ class BridgeView:
         committer, journal = bridge.committer, bridge.relay.journal
         sizes, seconds = committer.sizes.copy(), committer.seconds.copy()
         kept = committer.kept
-        unsettled = journal.unsettled + kept
-        return StoreSnapshot(self.database, True, bridge.trouble, journal.size, kept, unsettled, sizes, seconds)
+        return StoreSnapshot(
+            self.database,
+            True,
+            bridge.trouble,
+            committer.is_full,
+            journal.size,
+            kept,
+            journal.unsettled + kept,
+            sizes,
+            seconds,
+        )

@@ -41,7 +41,8 @@ COUNTED: Table = {
     )
 }
 STORE: Table = {
-    "gearbridge_store_up": ((), "1 while the store can be reached."),
+    "gearbridge_store_up": ((), "1 while the store can be reached, full or not."),
+    "gearbridge_store_full": ((), "1 while the store has no room on its disk."),
     "gearbridge_store_waiting_bytes": ((), "What waits in memory for its commit."),
     "gearbridge_store_unwritten_ends": ((), "Ends and attempts that could not be written yet."),
     "gearbridge_store_unsettled": ((), "Ends and attempts that are not durable yet; see --unsettled."),
@@ -76,7 +77,8 @@ def of_process(ready: bool) -> Iterable[Metric]:
 
 def of_store(store: StoreSnapshot) -> Iterable[Metric]:
     """The metrics of STORE."""
-    yield gauge(STORE, "gearbridge_store_up", store.trouble is None)
+    yield gauge(STORE, "gearbridge_store_up", store.trouble is None or store.full)
+    yield gauge(STORE, "gearbridge_store_full", store.full)
     yield gauge(STORE, "gearbridge_store_waiting_bytes", store.waiting_bytes)
     yield gauge(STORE, "gearbridge_store_unwritten_ends", store.kept)
     yield gauge(STORE, "gearbridge_store_unsettled", store.unsettled)

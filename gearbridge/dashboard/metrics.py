@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gearbridge.core.snapshot import TimesSnapshot
 
     from .exposition import Table
-    from .monitor import Monitor, StoreSnapshot
+    from .monitor import Monitor, NodesSnapshot, StoreSnapshot
 
 _OWN: Table = {
     "gearbridge_connections": ((), "Open connections: clients, workers, admin tools."),
@@ -48,7 +48,11 @@ _OWN: Table = {
     "gearbridge_job_wait_seconds": (("function",), "From when a worker could have the job until one had it (sampled)."),
     "gearbridge_job_run_seconds": (("function",), "From when a worker had the job until its end (sampled)."),
 }
-METRICS: Table = {**PROCESS, **_OWN, **COUNTED, **STORE}
+_NODES: Table = {
+    "gearbridge_nodes": ((), "Nodes that share the job table, this one included; 0 without --node."),
+    "gearbridge_nodes_lost_total": ((), "Nodes that this one has removed, because their lease was over."),
+}
+METRICS: Table = {**PROCESS, **_OWN, **COUNTED, **_NODES, **STORE}
 
 
 @dataclass(frozen=True, eq=False)  # a registry of metrics wants it hashable
@@ -62,6 +66,7 @@ class ServerFigures:
     functions: Sequence[FunctionSnapshot]
     times: Sequence[TimesSnapshot]
     counted: float | None
+    nodes: NodesSnapshot
     store: StoreSnapshot
 
     def collect(self) -> Iterable[Metric]:
@@ -75,6 +80,8 @@ class ServerFigures:
         runs = [((shown(one.name),), one.runs) for one in self.times]
         yield histogram(METRICS, "gearbridge_job_run_seconds", runs)
         yield gauge(METRICS, "gearbridge_table_count_age_seconds", self.counted or 0)
+        yield gauge(METRICS, "gearbridge_nodes", self.nodes.known)
+        yield gauge(METRICS, "gearbridge_nodes_lost_total", self.nodes.removed)
         yield from of_store(self.store)
 
 
@@ -93,6 +100,7 @@ def read(seen: Monitor) -> ServerFigures:
         own,
         seen.times(FUNCTIONS),
         seen.counted(),
+        seen.nodes(),
         seen.store(),
     )
 

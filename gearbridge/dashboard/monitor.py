@@ -14,19 +14,30 @@ if TYPE_CHECKING:
 
 
 class StoreSnapshot(NamedTuple):
-    """The store. `trouble`: why it cannot be reached, None while it can. `kept`: ends that it could not take yet.
+    """The store. `trouble`: why it cannot be used, None while it can; `full`: because there is no room on its disk.
 
-    `unsettled`: ends and attempts that are not durable yet, those included.
+    `kept`: ends that it could not take yet. `unsettled`: ends and attempts that are not durable yet, those included.
     """
 
     where: str
     durable: bool
     trouble: str | None
+    full: bool
     waiting_bytes: int
     kept: int
     unsettled: int
     group_sizes: Histogram
     group_seconds: Histogram
+
+
+class NodesSnapshot(NamedTuple):
+    """The nodes that share the job table, none where it is one server's.
+
+    `removed`: how many of them this one has removed because their lease was over.
+    """
+
+    known: int
+    removed: int
 
 
 class Ended(NamedTuple):
@@ -86,6 +97,9 @@ class Monitor(Protocol):
 
     def store(self) -> StoreSnapshot:
         """The store."""
+
+    def nodes(self) -> NodesSnapshot:
+        """The nodes that share the job table."""
 
     def job(self, handle: bytes) -> JobSnapshot | None:
         """A job that is not done; None where there is none of this handle."""

@@ -18,7 +18,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.parser import MAX_PACKET
 
 from .local_peer import LocalPeer
-from .monitor import Ended, StoreSnapshot
+from .monitor import Ended, NodesSnapshot, StoreSnapshot
 
 if TYPE_CHECKING:
     from gearbridge.core.snapshot import FailureSnapshot, FunctionSnapshot, JobSnapshot, TimesSnapshot, WorkerSnapshot
@@ -48,8 +48,10 @@ class ServerView:
     def not_ready(self) -> str | None:
         if self._service.retiring:
             return "the server is stopping"
-        trouble = self._service.committer.trouble
-        return None if trouble is None else f"the store cannot be reached: {trouble}"
+        committer = self._service.committer
+        trouble = committer.trouble
+        how = "is full" if committer.is_full else "cannot be reached"
+        return None if trouble is None else f"the store {how}: {trouble}"
 
     def functions(self) -> list[FunctionSnapshot]:
         return self._snapshot.functions(time.monotonic())
@@ -79,12 +81,16 @@ class ServerView:
             redacted(self._service.config.store),
             self._snapshot.durable,
             committer.trouble,
+            committer.is_full,
             self._engine.journal.size,
             committer.kept,
             self._snapshot.unsettled,
             committer.sizes.copy(),
             committer.seconds.copy(),
         )
+
+    def nodes(self) -> NodesSnapshot:
+        return NodesSnapshot(self._snapshot.nodes(), self._service.store_tasks.nodes_removed)
 
     def job(self, handle: bytes) -> JobSnapshot | None:
         return self._snapshot.job(handle)

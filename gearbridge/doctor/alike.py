@@ -24,6 +24,12 @@ LARGEST = (
 )
 
 
+def room_finding(why: str | None) -> Finding:
+    """Check the outcome of a trial to write a job: the database's error, None where there was room."""
+    text = "there is room for more jobs" if why is None else f"there is no room for more jobs: {why}"
+    return Finding(ABOUT, why is None, text, "make room on the database's disk")
+
+
 def jobs_finding(waiting: int, failed: int, taken: bool | None, nodes: Sequence[str] = ()) -> Finding:
     """Check that waiting jobs are claimed; `taken`: a server or a bridge has the table alone, None where unknown.
 

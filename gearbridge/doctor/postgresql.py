@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ from gearbridge.errors import ConfigurationError
 from gearbridge.extension import database
 from gearbridge.extension.assemble import EXTENSIONS
 from gearbridge.extension.installation import OLDEST
+from gearbridge.stores.jobtable.queries import LEAST_TRIAL
 from gearbridge.stores.postgresql.owner_lock import LONG_HOLDERS, holders
 from gearbridge.stores.postgresql.trust import others
 from gearbridge.version import __version__
 
-from .alike import ABOUT, LARGEST, clock_finding, held_findings, jobs_finding, largest_findings
+from .alike import ABOUT, LARGEST, clock_finding, held_findings, jobs_finding, largest_findings, room_finding
 from .finding import Finding
 from .postgresql_rights import privileges
 
@@ -43,6 +45,11 @@ _PLAIN = (
 )
 #: Not gman_enqueue(), beside which somebody may have a function that fits better.
 _ENQUEUE = "SELECT gearbridge._enqueue(%s::text, ''::bytea, NULL, 'normal', NULL, NULL, false)"
+#: A job that no server takes, for it is rolled back.
+_TRIAL = (
+    f"INSERT INTO {_TABLE} (handle, function, unique_key, priority, payload, due, attempts, reducer) "
+    "VALUES (%s, '', '', 0, %s, 0, 0, '')"
+)
 _HOLDER = f"SELECT FROM ({_HOLDERS}) AS holder (pid, key, counts, described) WHERE counts"
 
 
@@ -151,7 +158,21 @@ def _jobs(db: database.Connection) -> Iterator[Finding]:
     nodes = [str(row[0]) for row in db.execute(_ALIVE.encode())] if may_read_nodes else []
     yield jobs_finding(waiting, failed, _value(db, f"SELECT EXISTS ({_HOLDER})"), nodes)
     yield from largest_findings(db.execute(LARGEST.format(_TABLE).encode()).fetchone())
+    yield from _room(db)
     yield from held_findings([str(row[0]) for row in db.execute(LONG_HOLDERS.encode())])
+
+
+def _room(db: database.Connection) -> Iterator[Finding]:
+    """Write a job and roll it back; no finding where this role may not."""
+    if not _value(db, "SELECT has_table_privilege(%s, 'INSERT')", _TABLE):
+        return
+    try:
+        with db.transaction(force_rollback=True):
+            db.execute(_TRIAL, (f"trial:{secrets.token_hex(16)}", os.urandom(LEAST_TRIAL)))
+    except psycopg.errors.DiskFull as error:
+        yield room_finding(str(error).strip())
+    else:
+        yield room_finding(None)
 
 
 def _notified(db: database.Connection, url: str) -> Iterator[Finding]:

@@ -10,13 +10,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gearbridge.errors import ConfigurationError
 from gearbridge.stores.database.engines import engine_for
-from gearbridge.stores.database.errors import reason
+from gearbridge.stores.database.errors import is_full, reason
 from gearbridge.stores.database.urls import database_url
 from gearbridge.stores.jobtable.live_nodes import alive
+from gearbridge.stores.jobtable.queries import LEAST_TRIAL, try_room
 from gearbridge.stores.jobtable.schema import FAILED, SCHEMA_VERSION, WAITING, job, node, version
 
 from . import mysql, sqlite
-from .alike import ABOUT, LARGEST, jobs_finding, largest_findings
+from .alike import ABOUT, LARGEST, jobs_finding, largest_findings, room_finding
 from .finding import Finding
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: MySQL's error for a table of which a user may not know whether it is there.
 _DENIED = 1142
+#: Bytes that SQLite's log may have written before, and has room for on a full disk.
+_SQLITE_LOG = 4_200_000
 
 
 def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
@@ -43,7 +46,7 @@ def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
         return
     with connection:
         yield Finding(ABOUT, True, f"the database answers: {connection.dialect.name}")
-        looks = [_table(connection)]
+        looks = [_table(connection), _room(url)]
         if connection.dialect.name != "sqlite":
             looks += [mysql.installed(connection), mysql.rights(connection, functions), mysql.clock(connection)]
         for look in looks:
@@ -51,6 +54,23 @@ def check_table(url: str, functions: Sequence[str] = ()) -> Iterator[Finding]:
                 yield from look
             except SQLAlchemyError as error:
                 yield Finding(ABOUT, False, f"a question failed: {reason(error)}", "which right is missing?")
+
+
+def _room(url: str) -> Iterator[Finding]:
+    """Write a job and roll it back, over a connection that may write; no finding where this user may not."""
+    parsed = database_url(url)
+    size = LEAST_TRIAL
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        parsed = parsed.set(database=f"file:{quote(parsed.database)}", query={"mode": "rw", "uri": "true"})
+        size = _SQLITE_LOG
+    try:
+        with engine_for(parsed).connect() as connection:
+            try_room(connection, size)
+    except SQLAlchemyError as error:
+        if is_full(getattr(error, "orig", None) or error):
+            yield room_finding(reason(error))
+    else:
+        yield room_finding(None)
 
 
 def _table(connection: Connection) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from gearbridge.errors import StoreError, StoreFenced, StoreLocked, StoreUnavailable
+from gearbridge.errors import StoreError, StoreFenced, StoreFull, StoreLocked, StoreUnavailable
 from gearbridge.process.rate_limited_log import RateLimitedLog
 from gearbridge.records import Done, Drop, Failed, Operation, Progress, Put, Retry
 
@@ -27,7 +27,8 @@ def apply_group(
 ) -> Outcome:
     """Apply what was kept from before and a group; return what is to be kept now, and the failed Puts by index.
 
-    What meets a row that another transaction holds is set `aside`. Raises StoreUnavailable when that is why it failed,
+    What meets a row that another transaction holds is set `aside`. Where the store is full its Puts fail, its ends and
+    attempts are kept, and `aside` notes it. Raises StoreUnavailable when that is why it failed,
     some of it may have been applied then; and StoreFenced.
     """
     if aside is None:
@@ -47,7 +48,12 @@ def apply_group(
     errors: dict[int, str] = {}
     for index, operation in enumerate(group):
         if isinstance(operation, Put):
-            if (failure := _failure(store, operation)) is not None:
+            try:
+                failure = _failure(store, operation)
+            except StoreFull as error:
+                failure = str(error)
+                aside.note_full(failure, len(operation.job.payload))
+            if failure is not None:
                 errors[index] = failure
         elif aside.sift([operation]) and (left := _alone(store, operation, aside)) is not None:
             still_kept.append(left)
@@ -57,8 +63,16 @@ def apply_group(
 def _alone(store: Store, operation: Operation, aside: LockedRows) -> Operation | None:
     """Apply an end or attempt by itself; return what is to be kept for the next time."""
     try:
+        return _settle_alone(store, operation, aside)
+    except StoreFull as error:
+        aside.note_full(str(error))
+        return operation
+
+
+def _settle_alone(store: Store, operation: Operation, aside: LockedRows) -> Operation | None:
+    try:
         store.apply([operation])
-    except (StoreUnavailable, StoreFenced):
+    except (StoreUnavailable, StoreFenced, StoreFull):
         raise
     except StoreLocked:
         if not isinstance(operation, Put):
@@ -102,7 +116,7 @@ def refuse(kept: Sequence[Operation], group: Sequence[Operation], why: str) -> O
 def _failure(store: Store, operation: Operation) -> str | None:
     try:
         store.apply([operation])
-    except (StoreUnavailable, StoreFenced):
+    except (StoreUnavailable, StoreFenced, StoreFull):
         raise
     except StoreLocked as error:
         if isinstance(operation, Put) and not operation.job.unique_key:

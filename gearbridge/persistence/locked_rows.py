@@ -1,5 +1,6 @@
 """What is to be written to jobs that other transactions hold: it is kept out of the commit groups, so that none waits.
 
+Beside that it notes for the committer that the store is full.
 It is tried again on its own, as soon as the rows are free, in the order in which it came.
 """
 
@@ -37,6 +38,7 @@ class LockedRows:
         self._pause = _FIRST_PAUSE
         self._next = 0.0
         self._since = self._said = 0.0
+        self.full: tuple[str, int] | None = None  # the error of a full store, and the largest size that had no room
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -60,6 +62,10 @@ class LockedRows:
             elif one.handle not in self._lost and not any(one is known for known in self._operations):
                 self._operations.append(one)
         return rest
+
+    def note_full(self, why: str, size: int = 0) -> None:
+        """Note that the store has no room for something of this size."""
+        self.full = why, max(size, self.full[1] if self.full else 0)
 
     def find(self, operations: Sequence[Operation]) -> bool:
         """Look which of these meet a row that somebody holds; whether there is one that `sift` leaves out now.

@@ -25,19 +25,22 @@ class StoreCall(NamedTuple):
     call: Callable[[], Any]
     answer: Callable[[Any], None]
 
-    def carry_out(self) -> None:
-        """Call, and answer in any case."""
+    def carry_out(self) -> StoreError | None:
+        """Call, and answer in any case; return the error."""
         try:
             outcome = self.call()
         except StoreError as error:
             self.answer(without_frames(error))
+            return error
         except MemoryError:
             end_process()
         except Exception as error:
             _log.exception("unexpected error of the store")
-            self.answer(StoreError(f"internal error: {error}"))
-        else:
-            self.answer(outcome)
+            failure = StoreError(f"internal error: {error}")
+            self.answer(failure)
+            return failure
+        self.answer(outcome)
+        return None
 
 
 class StoreThread(Protocol):

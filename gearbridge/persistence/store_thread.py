@@ -8,6 +8,7 @@ Rules of this file:
    Where other nodes have removed this one it is written over a new lease, but for what they have taken since then.
 3. What meets a row that another transaction holds is set aside, and holds up nothing else.
 4. An end or an attempt that cannot be written is kept and goes first in the next try; the worker is not punished.
+5. A store without room refuses what is too large for it; that ends when a trial of the largest such job succeeds.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ import time
 from typing import TYPE_CHECKING
 
 from gearbridge.core.histograms import Histogram
-from gearbridge.errors import StoreError, StoreFenced, StoreInUse, StoreUnavailable, without_frames
+from gearbridge.errors import StoreError, StoreFenced, StoreFull, StoreInUse, StoreUnavailable, without_frames
 from gearbridge.process.out_of_memory import end_process
 from gearbridge.records import Operation, Put
-from gearbridge.stores.interface import CheckedStore
+from gearbridge.stores.interface import CheckedStore, FillableStore
 
 from .apply_group import apply_group, refuse
 from .locked_rows import LockedRows
 from .store_call import StoreCall
+from .store_trouble import StoreTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,11 +67,11 @@ class Committer:
     """
 
     def __init__(self, store: Store, done: Applied, patience: float) -> None:
-        self._trouble: str | None = None
+        self._trouble = StoreTrouble()
         self._since: float | None = None  # when what the thread does with the store began
         self.sizes = Histogram(GROUP_SIZES)
         self.seconds = Histogram()
-        self._store = store
+        self.store = store  # for store calls: only the thread may use it
         self._done = done
         self._patience = patience
         self._groups: queue.SimpleQueue[Sequence[Operation] | StoreCall | None] = queue.SimpleQueue()
@@ -78,25 +80,24 @@ class Committer:
         self._given = self._finished = 0  # groups and store calls: whether the thread has something to do
         self._held: list[StoreCall] | None = None  # store calls that wait for the current user of the store
         self._stopping = threading.Event()
-        self._trouble_since = 0.0
         self._check = store.check if isinstance(store, CheckedStore) else None
         self.regain: Callable[[], frozenset[bytes]] | None = None  # where the store is shared: see `take_lease`
         self._thread = threading.Thread(target=self._run, name="committer")
 
     @property
-    def store(self) -> Store:
-        """The store, for store calls: only the thread may use it."""
-        return self._store
-
-    @property
     def trouble(self) -> str | None:
         """The error of the store; None while it is reachable and answers."""
         since = self._since
-        if self._trouble is None and since is not None:
+        if self._trouble.why is None and since is not None:
             seconds = time.monotonic() - since
             if seconds > (_HANGS if self._patience == math.inf else max(self._patience, _LEAST_HANGS)):
                 return f"it has not answered for {seconds:.0f} s"
-        return self._trouble
+        return self._trouble.why
+
+    @property
+    def is_full(self) -> bool:
+        """True while the store has no room on its disk."""
+        return self._trouble.is_full
 
     @property
     def kept(self) -> int:
@@ -129,7 +130,8 @@ class Committer:
     @property
     def is_idle(self) -> bool:
         """Whether the thread calls no store, nor will before its next request."""
-        return self._given == self._finished and self._held is None and not self._kept and not self._aside
+        is_done = self._given == self._finished and self._held is None
+        return is_done and not self._kept and not self._aside and not self._trouble.lacks
 
     def hold(self) -> None:
         """Hold store calls back while the event loop calls the store and the thread is idle."""
@@ -180,13 +182,15 @@ class Committer:
                 group = self._groups.get(timeout=self._pause(idle))
             except queue.Empty:
                 group = ()
-                if not self._kept:
+                if not self._kept and not self._trouble.lacks:
                     self._look()
             self._since = time.monotonic()
             if self._aside.is_due:
                 self._write_aside()
+            if self._trouble.lacks and self._trouble.is_to_be_tried:
+                self._look()
             if isinstance(group, StoreCall):
-                group.carry_out()
+                self._trouble.called(group.carry_out())
                 self._since = None
                 self._finished += 1
                 continue
@@ -209,7 +213,7 @@ class Committer:
         """Seconds until there is something to do though nothing is handed over; None is never."""
         if len(self._aside):
             return ASIDE_PAUSE
-        return LONGEST_PAUSE if self._kept else idle
+        return LONGEST_PAUSE if self._kept or self._trouble.lacks else idle
 
     def _write_aside(self) -> None:
         """Write what was set aside and can be written by now."""
@@ -217,7 +221,7 @@ class Committer:
         try:
             free = self._aside.take_free()
             if free:
-                self._kept.extend(apply_group(self._store, (), free, self._aside)[0])
+                self._kept.extend(apply_group(self.store, (), free, self._aside)[0])
         except StoreInUse:
             self._aside.forget()
         except StoreError as error:
@@ -227,14 +231,26 @@ class Committer:
             _log.exception("unexpected error of the store")
 
     def _look(self) -> None:
-        """Check an idle store."""
-        if self._check is not None:
-            try:
+        """Check a store that nothing else is asked of, and whether one that was full has room."""
+        trouble = self._trouble
+        try:
+            if self._check is not None:
                 self._check()
-            except StoreUnavailable as error:
-                self._note_trouble(str(error))
-            else:
-                self._note_recovery()
+            if trouble.lacks and isinstance(self.store, FillableStore):
+                self.store.try_room(trouble.lacks)
+        except StoreFull as error:
+            trouble.without_room(str(error), 0)
+        except StoreUnavailable as error:
+            trouble.unreachable(str(error))
+        except StoreError as error:
+            _log.debug("whether the store has room is not known: %s", error)
+        except Exception:
+            # As of a group: whatever it is must not end the thread.
+            _log.exception("unexpected error of the store")
+        else:
+            if self._check is not None or trouble.lacks:
+                trouble.over()
+        trouble.has_tried()
 
     def _apply(self, group: Sequence[Operation]) -> Outcome:
         begin = time.monotonic()
@@ -246,7 +262,7 @@ class Committer:
                 _log.warning("%d operations were not written: %s", len(self._kept) + len(group), error)
                 return [], refuse((), group, str(error))[1]
             except StoreUnavailable as error:
-                self._note_trouble(str(without_frames(error)))
+                self._trouble.unreachable(str(without_frames(error)))
                 # Without a group there is no waiter: the next try is the thread's next round.
                 if not group or time.monotonic() - begin >= self._patience or self._stopping.is_set():
                     return refuse(self._kept, group, f"the store cannot be reached: {error}")
@@ -260,29 +276,22 @@ class Committer:
                 _log.exception("unexpected error of the store")
                 return refuse(self._kept, group, "internal error")
             else:
-                self._note_recovery()
+                if self._aside.full is not None:
+                    self._trouble.without_room(*self._aside.full)
+                    self._aside.full = None
+                elif self._trouble.why is not None:
+                    self._trouble.applied()
                 return outcome
 
     def _apply_once(self, group: Sequence[Operation]) -> Outcome:
         """Apply a group, over a new lease where the last one is over."""
         try:
-            return apply_group(self._store, self._kept, group, self._aside)
+            return apply_group(self.store, self._kept, group, self._aside)
         except StoreFenced as error:
             try:
                 if self.regain is None:
                     raise
                 self.take_lease()
-                return apply_group(self._store, self._kept, group, self._aside)
+                return apply_group(self.store, self._kept, group, self._aside)
             except StoreFenced:
                 raise StoreUnavailable(str(error)) from error
-
-    def _note_trouble(self, why: str) -> None:
-        if self._trouble is None:
-            self._trouble_since = time.monotonic()
-            _log.error("the store cannot be reached, background jobs are waiting: %s", why)
-        self._trouble = why
-
-    def _note_recovery(self) -> None:
-        if self._trouble is not None:
-            self._trouble = None
-            _log.warning("the store can be reached again after %.1f s", time.monotonic() - self._trouble_since)

@@ -57,6 +57,7 @@ class LeaseKeeper:
         self._flush = flush
         self._beat = threading.Event()  # at once
         self._stopping = False
+        self.removed = 0  # nodes that this one has removed because their lease was over
         self._asked = 0  # how often the committer's thread asked for a lease,
         self._known = 0  # and what of that the engine knows: an earlier beat is no proof for the jobs since
         self._troubled = False
@@ -71,7 +72,7 @@ class LeaseKeeper:
         self._loop = asyncio.get_running_loop()
         begin = time.monotonic()
         try:
-            await self._loop.run_in_executor(None, self._store.beat, 0, 0)
+            self._note_removed(await self._loop.run_in_executor(None, self._store.beat, 0, 0))
         except StoreError:
             self._doubt()
         else:
@@ -114,11 +115,15 @@ class LeaseKeeper:
                 _log.exception("unexpected error while renewing the lease")
             else:
                 self._troubled = False
-                for name in gone:
-                    _log.warning("node %s was removed: its claimed jobs are free for other nodes", name)
+                self._note_removed(gone)
                 self._call_in_loop(self._renewed, asked, begin + self._lease * _SHARE)
             self._beat.wait(self._lease / BEATS)
             self._beat.clear()
+
+    def _note_removed(self, names: list[str]) -> None:
+        self.removed += len(names)
+        for name in names:
+            _log.warning("node %s was removed: its claimed jobs are free for other nodes", name)
 
     def _call_in_loop(self, call: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: there is no waiter any more

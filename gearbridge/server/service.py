@@ -27,6 +27,7 @@ from .settings import settings_of
 from .store_tasks import StoreTasks
 from .timeouts import Sweeper
 from .turns import Turns
+from .unworked_log import UnworkedLog
 
 if TYPE_CHECKING:
     import ssl
@@ -78,7 +79,7 @@ class Service:
         self._companions = companions
         most = min(config.max_journal, limits.held // 4)
         self._commits = GroupCommit(self.engine, store, config.store_patience, self.flush, most)
-        self._store_tasks = StoreTasks(config, self.engine, store, self._commits, self.flush, self._taken_away)
+        self.store_tasks = StoreTasks(config, self.engine, store, self._commits, self.flush, self._taken_away)
         self._taken: StoreInUse | None = None  # the store is another server's now
         self._connections: dict[Connection, None] = {}
         self.budget = Budget(limits, self.engine, self._connections, self.flush)
@@ -104,10 +105,10 @@ class Service:
         sockets = self._listener.sockets()
         signals.attach(self._loop, self)
         self._commits.start(self._loop)
-        await self._store_tasks.start()
+        await self.store_tasks.start()
         try:
             await self._listener.open(sockets)
-            async with self._companions(self):
+            async with self._companions(self), UnworkedLog(self.engine.unworked):
                 self._announce(sockets)
                 self._tick()
                 self._sweeper.start()
@@ -153,9 +154,7 @@ class Service:
         self.flush()
 
     def _take_no_more(self) -> None:
-        _log.info(
-            "clients go on submitting: submits are refused from now on, and the server ends with the last running job"
-        )
+        _log.info("clients go on submitting: submits are refused, and the server ends with the last running job")
         self.engine.take_no_more()
         self.flush()
 
@@ -208,9 +207,9 @@ class Service:
             if dirty and (len(dirty) > 1 or dirty[0] is not peer):
                 self._deferred.add(dirty)
         if signals.wants_claim:
-            self._store_tasks.wake_claimer()
+            self.store_tasks.wake_claimer()
         if signals.lease_lost:
-            self._store_tasks.doubt()
+            self.store_tasks.doubt()
         if self._journal.size or signals.wants_lookup:
             self._commits.see_to(source)
         if signals.stop_asked is not None:
@@ -278,7 +277,7 @@ class Service:
         self.budget.stop()
         for connection in self._connections:
             connection.pause("stopping")
-        await self._store_tasks.stop()
+        await self.store_tasks.stop()
         await self._until(lambda: not self._commits.under_way)
         self._deferred.write()
         for connection in list(self._connections):

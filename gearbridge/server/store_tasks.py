@@ -77,6 +77,11 @@ class StoreTasks:
             if task is not None:
                 await task.stop()
 
+    @property
+    def nodes_removed(self) -> int:
+        """Number of nodes that this one has removed because their lease was over."""
+        return 0 if self._lease is None else self._lease.removed
+
     def wake_claimer(self) -> None:
         """Claim again: there is room, or a function has its first worker."""
         if self._claimer is not None:

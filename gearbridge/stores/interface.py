@@ -95,6 +95,14 @@ class CheckedStore(Store, Protocol):
         """Raise StoreUnavailable where nothing could be kept now."""
 
 
+@runtime_checkable
+class FillableStore(Store, Protocol):
+    """A store that raises StoreFull while its disk is full, and can be asked whether that is over."""
+
+    def try_room(self, size: int) -> None:
+        """Raise StoreFull where a job with a payload of so many bytes cannot be written; nothing stays of the trial."""
+
+
 class OwnedStore(Store, Protocol):
     """A store with the ability `owned`."""
 

@@ -9,13 +9,21 @@ if TYPE_CHECKING:
 
 
 class Answers(NamedTuple):
-    """One server's answers to `version`, `status`, `prioritystatus`, `workers` and `nodes`; gearmand has no nodes."""
+    """One server's answers to `version`, `status`, `prioritystatus`, `workers`, `nodes` and `counted`.
+
+    gearmand has no nodes, and no job table: `counted` is empty.
+    """
 
     version: str
     status: Sequence[str]
     priorities: Sequence[str]
     workers: Sequence[str]
     nodes: Sequence[str] = ()
+    counted: Sequence[str] = ()
+
+
+#: Seconds from which on the age of counts is shown.
+OLD = 10.0
 
 
 class Row(NamedTuple):
@@ -39,6 +47,9 @@ class Reading(NamedTuple):
     connections: int
     versions: Mapping[str, str]  # by server
     trouble: Mapping[str, str]  # by server that did not answer
+    counted: float = (
+        0.0  # seconds for which changes may be missing in what waits in a job table; the most of all servers
+    )
 
 
 #: How rows may be sorted, by the name that the screen shows.
@@ -71,12 +82,21 @@ def read(answers: Mapping[str, Answers], trouble: Mapping[str, str], at: float, 
             old = before.rows[name].waiting if name in before.rows else 0
             rows[name] = row._replace(change=(row.waiting - old) / (at - before.at))
     connections = sum(len(one.workers) for one in answers.values())
-    return Reading(at, rows, connections, {server: one.version for server, one in answers.items()}, trouble)
+    versions = {server: one.version for server, one in answers.items()}
+    return Reading(at, rows, connections, versions, trouble, max(map(_age, answers.values()), default=0.0))
 
 
 def sorted_rows(reading: Reading, sort: str) -> list[Row]:
     """The rows in one of the orders of SORTS."""
     return sorted(reading.rows.values(), key=SORTS[sort])
+
+
+def _age(answers: Answers) -> float:
+    """Return the age of a server's counts of its job table; "-" where it has none, or has not counted yet."""
+    for line in answers.counted:
+        age = line.removeprefix("OK ")
+        return 0.0 if age == "-" else float(age)
+    return 0.0
 
 
 def _rows(answers: Answers) -> Iterable[Row]:

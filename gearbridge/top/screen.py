@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gearbridge.escaping import escaped
 
-from .figures import sorted_rows
+from .figures import OLD, sorted_rows
 
 if TYPE_CHECKING:
     from .figures import Reading, Row
@@ -21,10 +21,11 @@ _LINES_AROUND = 4  # totals, an empty line, the head, the help
 def lines(reading: Reading, width: int, height: int, sort: str = "waiting", first: int = 0) -> list[str]:
     """The screen from top to bottom, each line not wider than `width`; colours are escape sequences beside that."""
     rows = sorted_rows(reading, sort)
-    room = max(1, height - _LINES_AROUND - len(reading.trouble))
+    notes = [DIM + note[: width - 1] + PLAIN for note in age(reading)]
+    room = max(1, height - _LINES_AROUND - len(reading.trouble) - len(notes))
     first = max(0, min(first, len(rows) - room))
     name_width = max(10, width - 1 - _WIDTH * _fitting(width))
-    shown = [_totals(reading, rows, width), *_trouble(reading, width), "", _head(name_width, width, sort)]
+    shown = [_totals(reading, rows, width), *_trouble(reading, width), *notes, "", _head(name_width, width, sort)]
     shown += [_row(row, name_width, width) for row in rows[first : first + room]]
     if not rows:
         shown.append("No function is known.")
@@ -40,6 +41,15 @@ def table(reading: Reading, sort: str = "waiting") -> list[str]:
     return [
         f"{'FUNCTION':<{width}}" + "".join(f"{column:>{_WIDTH}}" for column in _COLUMNS[:6]),
         *(f"{escaped(row.name):<{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in _cells(row)[:6]) for row in rows),
+    ]
+
+
+def age(reading: Reading) -> list[str]:
+    """Return what is to be known of figures of the job table that are old."""
+    if reading.counted < OLD:
+        return []
+    return [
+        f"changes of the last {reading.counted:.0f} s by other programs may be missing in what waits in the job table"
     ]
 
 

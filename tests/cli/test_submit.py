@@ -79,8 +79,10 @@ def test_a_failed_job(gearbridge: Gearbridge, shared_job_server: JobServer) -> N
     with working(shared_job_server.address, fail=fail):
         failed, raised = gearbridge("submit", "fail", "fail"), gearbridge("submit", "fail", "raise")
         assert (failed.wait(), raised.wait()) == (1, 1)
-    assert failed.stderr.startswith("gearbridge: job ")
-    assert failed.stderr.endswith(" failed\n")
+    reason, end = failed.stderr.splitlines()
+    assert reason == "gearbridge: warning: no luck"
+    assert end.startswith("gearbridge: job ")
+    assert end.endswith(" failed")
     assert raised.stderr == "gearbridge: ValueError: bad value\n"
 
 

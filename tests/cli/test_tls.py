@@ -38,6 +38,7 @@ def test_every_command_speaks_tls(server: GearbridgeServer, options: list[str], 
     handle = run("submit", "--background", *options, "reverse", "hello").succeed().decode().strip()
     assert "waiting for a worker" in run("status", *options, handle).succeed().decode()
     assert handle in run("admin", "jobs", *options).succeed().decode()
+    assert b"reverse" in run("top", "--once", *options).succeed()
     looked = start_process(GEARBRIDGE, "doctor", *options, "--function", "reverse")
     assert looked.wait() == 1
     assert b"the server answers" in looked.stdout

@@ -17,7 +17,7 @@ import pytest
 
 from gearbridge import Client
 from gearbridge.top.figures import Answers, Reading, read
-from gearbridge.top.screen import lines
+from gearbridge.top.screen import age, lines
 from tests.fixtures.processes import PATIENCE, free_port, wait_until
 from tests.fixtures.server import GEARBRIDGE
 from tests.fixtures.workers import working
@@ -174,6 +174,20 @@ def test_what_nodes_share_is_counted_once() -> None:
     assert shown["f"][1:] == (7, 0, 7, 0, 2, 3, None)
     assert shown["g"][1:] == (1, 0, 1, 0, 0, 0, None)
     assert read({"a": a, "c": alone, "b": b}, {}, 10.0, None).rows["f"][1:] == (8, 0, 8, 0, 2, 4, None)
+
+
+def test_the_age_of_counts_is_shown_where_they_are_old() -> None:
+    def looked(*counted: str) -> Reading:
+        answers = {
+            str(number): Answers("1", ["f\t3\t0\t1"], ["f\t0\t3\t0\t1"], [], (), [one] if one else [])
+            for number, one in enumerate(counted)
+        }
+        return read(answers, {}, 0.0, None)
+
+    assert age(looked("", "OK -", "OK 9.9")) == []
+    (note,) = age(looked("OK 41.6", "OK 3.0", ""))
+    assert note.startswith("changes of the last 42 s by other programs may be missing")
+    assert any(note[:50] in line for line in lines(looked("OK 41.6"), 200, 20))
 
 
 def test_names_move_no_cursor() -> None:

@@ -70,6 +70,25 @@ def test_a_command_that_fails(gearbridge: Gearbridge, client: Client, script: st
     assert said in worker.stderr
 
 
+def test_the_last_line_of_standard_error_is_the_reason(gearbridge: Gearbridge, client: Client) -> None:
+    script = "echo first >&2; printf 'no such picture\\n\\n' >&2; exit 4"
+    worker = gearbridge("work", "reasoned", "-c", "1", "--", "sh", "-c", script)
+    reasons: list[bytes] = []
+    with pytest.raises(JobFailed):
+        client.do("reasoned", timeout=PATIENCE, on_warning=reasons.append)
+    worker.succeed()
+    (reason,) = reasons
+    assert reason.endswith(b"ended with status 4: no such picture")
+    assert "first\nno such picture\n" in worker.stderr, "it is shown as it comes"
+
+
+def test_a_program_that_a_command_leaves_behind_holds_up_nothing(gearbridge: Gearbridge, client: Client) -> None:
+    worker = gearbridge("work", "leaving", "-c", "1", "--", "sh", "-c", "sleep 600 >/dev/null & echo gone >&2; exit 1")
+    with pytest.raises(JobFailed):
+        client.do("leaving", timeout=PATIENCE)
+    worker.succeed()
+
+
 def test_a_command_that_does_not_read_its_payload(gearbridge: Gearbridge, client: Client) -> None:
     gearbridge("work", "deaf", "-c", "1", "--", "echo", "done")
     assert client.do("deaf", bytes(1_000_000), timeout=PATIENCE) == b"done\n"

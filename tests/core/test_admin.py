@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gearbridge.records import RowsWaiting
+
 from .conversation import Talk
 
 
@@ -30,6 +32,15 @@ def test_version_getpid_and_verbose() -> None:
     assert admin.line("verbose") == "OK ERROR\n"
     assert admin.line("version") == "OK gearbridge-9\n"
     assert admin.line("getpid") == "OK 42\n"
+
+
+def test_the_age_of_the_counts_of_the_job_table() -> None:
+    talk = Talk(durable=True, claimable=True)
+    admin = talk.connect()
+    assert admin.line("counted") == "OK -\n"
+    talk.engine.recount(RowsWaiting([], True, False), 10.0)
+    talk.now = 52.25
+    assert admin.line("counted") == "OK 42.2\n"
 
 
 def test_show() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gearbridge.core.failures import MOST_BYTES, MOST_FAILURES
 from gearbridge.core.histograms import SECONDS, Histogram, Timing
-from gearbridge.records import ClaimedJob, Drop, Put
+from gearbridge.records import ClaimedJob, Drop, Put, StoredJob
 
 from .conversation import Talk
 
@@ -228,3 +228,84 @@ def test_a_foreground_job_is_remembered_but_not_done_again() -> None:
     (failure,) = talk.engine.lifecycle.failures
     assert not failure.repeatable
     assert not talk.engine.repeat(client.peer, handle.encode())
+
+
+def histogram_counts(talk: Talk) -> tuple[int, int]:
+    """How many waits and runs those who watch see of the function f."""
+    ((_, waits, runs),) = talk.engine.snapshot().times(1)
+    return sum(waits.counts), sum(runs.counts)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.001, 0.05, 10.0])
+@pytest.mark.parametrize("jobs", [1, 2, 10, 100, 5000])
+def test_each_job_is_counted_once_whatever_the_rate(jobs: int, pause: float) -> None:
+    talk = Talk()
+    client, worker = talk.connect(), talk.worker("f")
+    for number in range(1, jobs + 1):
+        talk.now += pause
+        client.say("SUBMIT_JOB_BG", "f", "", "x")
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+        if number % 7 == 0:
+            assert histogram_counts(talk) == (number, number)
+    assert histogram_counts(talk) == (jobs, jobs)
+    assert histogram_counts(talk) == (jobs, jobs), "looking changes nothing"
+
+
+def test_no_job_is_counted_before_it_came() -> None:
+    talk = Talk()
+    client, worker = talk.connect(), talk.worker("f")
+    for number in range(1, 1001):
+        client.say("SUBMIT_JOB_BG", "f", "", "x")
+        client.say("SUBMIT_JOB_BG", "f", "", "left")
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+        assert histogram_counts(talk)[0] <= 2 * number
+
+
+def test_a_job_that_loses_its_workers_is_counted_once() -> None:
+    talk = Talk(job_retries=-1)
+    client = talk.connect()
+    for _ in range(10):
+        client.say("SUBMIT_JOB_BG", "f", "", "x")
+    for _ in range(3):
+        lost = talk.worker("f")
+        for _ in range(10):
+            lost.grab()
+        lost.leave()
+    worker = talk.worker("f")
+    for _ in range(10):
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+    assert histogram_counts(talk) == (10, 10)
+
+
+def test_a_job_of_sql_that_is_tried_again_is_counted_once() -> None:
+    talk = Talk(durable=True)
+    worker = talk.worker("f")
+
+    def claim(attempts: int) -> None:
+        rows = [ClaimedJob(b"S:%d" % number, b"f", b"p", attempts=attempts) for number in range(10)]
+        for row in rows:
+            row.max_attempts, row.keep_result, row.enqueued = 3, False, None
+        talk.engine.claimed(rows, talk.now)
+
+    for attempts in (0, 1):
+        claim(attempts)
+        for _ in range(10):
+            worker.say("WORK_FAIL", worker.grab())
+        talk.commit()
+    claim(2)
+    for _ in range(10):
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+    assert counts(talk) == {"added": 30, "put_back": 20, "completed": 10}
+    assert histogram_counts(talk) == (10, 10)
+
+
+def test_jobs_that_the_store_kept_are_not_counted_by_the_next_server() -> None:
+    talk = Talk(durable=True)
+    talk.engine.restore([StoredJob(b"H:old:%d" % number, b"f", b"p") for number in range(5)], 0.0)
+    client, worker = talk.connect(), talk.worker("f")
+    for _ in range(10):
+        client.say("SUBMIT_JOB_BG", "f", "", "x")
+    talk.commit()
+    for _ in range(15):
+        worker.say("WORK_COMPLETE", worker.grab(), "")
+    assert histogram_counts(talk) == (10, 10)

@@ -151,6 +151,30 @@ def test_a_failed_attempt_is_tried_again_until_it_was_often_enough(packet: tuple
     assert settled(talk) == [Failed(b"S:1", 2, error)]
 
 
+def test_a_warning_ahead_of_a_failure_is_its_reason() -> None:
+    talk = Talk(durable=True)
+    worker = running(talk, enqueued("S:1"))
+    worker.say("WORK_WARNING", "S:1", "first")
+    worker.say("WORK_WARNING", "S:1", "the disk is on fire")
+    worker.say("WORK_FAIL", "S:1")
+    assert settled(talk) == [Failed(b"S:1", 1, "the disk is on fire")]
+    claim(talk, enqueued("S:2"))
+    worker.grab()
+    worker.say("WORK_FAIL", "S:2")
+    assert settled(talk) == [Failed(b"S:2", 1, "the worker said that the job failed")], "that was of another job"
+
+
+def test_a_time_out_is_the_reason_of_a_failure() -> None:
+    talk = Talk(durable=True, job_retries=1)
+    worker = talk.connect()
+    worker.say("CAN_DO_TIMEOUT", "f", "2000")
+    claim(talk, enqueued("S:1"))
+    worker.grab()
+    talk.tick(now=0)
+    talk.tick(now=2)
+    assert settled(talk) == [Failed(b"S:1", 1, "its worker did not end it within its time-out of 2 s")]
+
+
 def test_without_max_attempts_one_failure_is_the_end() -> None:
     talk = Talk(durable=True)
     worker = running(talk, enqueued("S:1"))

@@ -216,6 +216,7 @@ def test_a_job_that_a_client_waits_for_stays_with_its_node_until_the_client_leav
     worker = a.talk.worker("f")
     assert a.claim() == 2
     client, leaver = a.talk.connect(), a.talk.connect()
+    assert worker.grab() == first
     assert client.ask("SUBMIT_JOB", "f", "first", "x") == [("JOB_CREATED", first)]
     assert leaver.ask("SUBMIT_JOB", "f", "second", "x") == [("JOB_CREATED", second)]
     worker.leave()

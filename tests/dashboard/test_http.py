@@ -20,6 +20,7 @@ from gearbridge.extension.cluster import TemporaryCluster
 from tests.fixtures.dashboard import WatchedServer
 from tests.fixtures.processes import wait_until
 from tests.fixtures.workers import working
+from tests.server.wire_client import WireClient
 from tests.test_traces import TRACE
 
 if TYPE_CHECKING:
@@ -30,6 +31,25 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 def fail(_job: Job) -> bytes:
     raise ValueError("no such picture")
+
+
+def test_the_histograms_count_each_job_once(watched: WatchedServer) -> None:
+    """Over quick jobs, lost workers and a restart, after which the counters begin again."""
+
+    def counts() -> list[float]:
+        seen = watched.metrics()
+        return [seen.get(f'gearbridge_job_{what}_seconds_count{{function="f"}}', 0) for what in ("wait", "run")]
+
+    for _ in range(2):
+        with Client(watched.address) as client:
+            client.do_background_many("f", [b"x"] * 10)
+        for _ in range(3):
+            with WireClient(watched.port) as lost:
+                lost.send("CAN_DO", "f")
+                assert lost.ask("GRAB_JOB")[0] == "JOB_ASSIGN"
+        with working(watched.address, f=lambda job: None):
+            wait_until(lambda: counts() == [10, 10], what="ten jobs to be counted")
+        watched.restart()
 
 
 def test_a_server_without_http_listens_on_one_port_only(gearbridge_server: WatchedServer) -> None:

@@ -132,9 +132,31 @@ def test_everybody_can_use_it(watched: WatchedServer, browser: Browser, width: i
         )
 
 
+def test_the_numbers_of_a_row_are_level(watched: WatchedServer, browser: Browser) -> None:
+    """On a phone too, where a row of the table is several lines of three figures."""
+    with working(watched.address, idle=fail), Client(watched.address) as client:
+        client.do_background("resize", b"x")
+        for width in (1280, 390):
+            browser.open(watched.url, width, 844)
+            wait_until(lambda: len(browser.table(FUNCTIONS)) == 2)
+            cells = browser.run(
+                f"return [...document.querySelectorAll('{FUNCTIONS} tr:first-child td.number')].map(cell => {{"
+                "const range = document.createRange();"
+                "range.selectNodeContents(cell.querySelector('.line + span') || cell);"
+                "return [cell, range].map(one => Math.round(one.getBoundingClientRect().top))})"
+            )
+            assert len(cells) == 6
+            lines: dict[int, set[int]] = {}
+            for top, number_top in cells:
+                lines.setdefault(top, set()).add(number_top)
+            assert len(lines) == (1 if width == 1280 else 2)
+            assert all(len(tops) == 1 for tops in lines.values()), cells
+
+
 def test_it_can_be_paused_and_says_when_the_server_is_gone(watched: WatchedServer, browser: Browser) -> None:
     browser.open(watched.url)
     pause = browser.find("#pause")
+    assert pause.text == "Pause updates", "the functions go on"
     pause.send_keys(Keys.SPACE)
     wait_until(lambda: pause.get_attribute("aria-pressed") == "true")
     pause.send_keys(Keys.SPACE)

@@ -148,10 +148,9 @@ def test_a_server_shows_what_waits_in_its_table(place: Place, tmp_path: Path, st
             assert 999 <= metrics[f'gearbridge_oldest_job_seconds{{function="{function}"}}'] < 1100
         with holding(server.address):
             wait_until(lambda: f"{_WORKED}\t{_MANY + 1}\t1\t1" in server.admin("status"), what="a job that runs")
-            if place.kind != "mysql":  # whose gman_queues leaves out what a server has in memory
-                with Client(server.address) as client:
-                    client.do_background(_WORKED, b"of a socket")
-                    client.do_background(_IDLE, b"of a socket")
+            with Client(server.address) as client:
+                client.do_background(_WORKED, b"of a socket")
+                client.do_background(_IDLE, b"of a socket")
             agrees(place, server, start_process)
             wait_until(lambda: [row["workers"] for row in rows_of(server)] == [1, 0], what="a newer reading")
             row, other = rows_of(server)
@@ -197,6 +196,47 @@ def test_each_node_shows_what_waits_for_all(place: Place, tmp_path: Path, start_
         finish(place, a)  # it has claimed some
         for node in (a, b):
             agrees(place, node, start_process)
+
+
+def test_what_runs_at_another_node_has_no_age(place: Place, tmp_path: Path) -> None:
+    """It is no job that waits too long."""
+    if place.kind == "sqlite":
+        return  # its file is one server's
+    with (
+        WatchedServer(tmp_path, "--store", place.url, "--node", "a") as a,
+        WatchedServer(tmp_path, "--store", place.url, "--node", "b") as b,
+    ):
+        oldest = f'gearbridge_oldest_job_seconds{{function="{_WORKED}"}}'
+        with closing(place.connect()) as db:
+            gearbridge.enqueue(db, _WORKED, b"p")
+            db.commit()
+            table = "gearbridge.gearbridge_job" if place.kind == "postgresql" else "gearbridge_job"
+            db.cursor().execute(f"UPDATE {table} SET enqueued = enqueued - 1000")
+            db.commit()
+        for node in (a, b):
+            wait_until(lambda node=node: node.metrics().get(oldest, 0) > 999, what="its age")  # type: ignore[misc]
+        with holding(a.address):
+            for node in (a, b):
+                wait_until(lambda node=node: node.metrics()[oldest] == 0, what="no age")  # type: ignore[misc]
+            assert f"{_WORKED}\t1\t1\t1" in a.admin("status")
+
+
+def test_jobs_of_sockets_that_wait_for_nodes_have_an_age(place: Place, tmp_path: Path) -> None:
+    """No time is kept with them: they are as old as the count that found them."""
+    if place.kind == "sqlite":
+        return  # its file is one server's
+    with (
+        WatchedServer(tmp_path, "--store", place.url, "--node", "a") as a,
+        WatchedServer(tmp_path, "--store", place.url, "--node", "b") as b,
+    ):
+        oldest = f'gearbridge_oldest_job_seconds{{function="{_WORKED}"}}'
+        with Client(a.address) as client:
+            client.do_background(_WORKED, b"of a socket")
+        for node in (a, b):
+            wait_until(lambda node=node: node.metrics().get(oldest, 0) > 2, what="an age")  # type: ignore[misc]
+        with working(a.address, **{_WORKED: lambda job: None}):
+            for node in (a, b):
+                wait_until(lambda node=node: node.metrics()[oldest] == 0, what="no age")  # type: ignore[misc]
 
 
 def test_a_bridge_shows_what_waits_in_its_table(place: Place, start_bridge: StartBridge) -> None:

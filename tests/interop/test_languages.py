@@ -79,7 +79,9 @@ def test_a_failed_job_is_told_of(server: JobServer, client: Client, worker: Work
     assert outcome.status == 1
     assert outcome.output == b""
     if client.name != "tool":  # it says so by its exit status only
-        assert outcome.reports == ["failed"]
+        # A worker in Python gives the reason of a failure as a warning, which not every client reports.
+        reasons = ["warning as asked"] if worker.name == "gearbridge" else []
+        assert [report for report in outcome.reports if report not in reasons] == ["failed"]
     assert client.do(server, f"{worker.name}.reverse", b"and on").output == b"no dna"
 
 

@@ -89,6 +89,24 @@ def test_jobs_that_went_wrong_are_logged_with_their_handles(tmp_path: Path) -> N
         assert "has lost its worker 127.0.0.1 ('-'), whose connection ended" in logged()[lost]
 
 
+def test_jobs_that_nobody_works_at_are_logged_until_somebody_does(tmp_path: Path) -> None:
+    with GearbridgeServer(tmp_path, "--log-format", "json") as server, Client(server.address) as client:
+        for _ in range(3):
+            client.do_background("f\n", b"")
+
+        def lines() -> list[dict[str, Any]]:
+            return [entry for entry in entries(server) if entry["logger"] == "gearbridge.server.unworked_log"]
+
+        (begun,) = wait_until(lines, what="the line")
+        assert begun["message"] == "3 jobs of function 'f\\n' wait, and no worker can do them"
+        assert (begun["level"], begun["functions"], begun["jobs"]) == ("WARNING", ["f\n"], 3)
+        with working(server.address, **{"f\n": lambda job: b""}):
+            wait_until(lambda: len(lines()) == 2, what="the second line")
+        ended = lines()[1]
+        assert ended["message"].startswith("no job of function 'f\\n' waits any more, after ")
+        assert (ended["functions"], ended["jobs"]) == (["f\n"], 0)
+
+
 def test_a_server_that_stops_blames_no_worker(tmp_path: Path) -> None:
     with GearbridgeServer(tmp_path) as server, WireClient(server.port) as worker:
         worker.send("CAN_DO", "f")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gearbridge.records import Drop, Failed, Put, Release, Retry, StoredJob, WaitingRows
+from gearbridge.stores.database.clock_offset import ClockOffset
 from gearbridge.stores.jobtable import waiting_counts
 from gearbridge.stores.jobtable.schema import DONE, FAILED
 
@@ -87,6 +88,22 @@ def test_what_is_claimed_is_not_counted_until_it_is_given_back(place: Place, sto
     store.apply([Drop(first), Failed(second, 1, ""), Retry(third, 1, ""), Release(fourth)])
     assert known.look()[b"f"].enqueued == (0, 12, 0, 1)
     assert known.look(again=True)[b"f"].enqueued == (0, 12, 0, 1)
+
+
+def test_what_came_over_a_socket_is_as_old_as_the_count_that_found_it(
+    place: Place, store: ClaimableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr(ClockOffset, "now", lambda _self: clock)
+    known = Known(store)
+    known.look()
+    for number in range(5):
+        store.apply([Put(StoredJob(b"H:%d" % number, b"f", b""), spilled=True)])
+        assert known.look()[b"f"].oldest == 1000
+        clock += 0.5
+    first, second, third = store.claim({b"f": 3})
+    store.apply([Drop(first.handle), Drop(second.handle), Release(third.handle)])
+    assert known.look(again=True)[b"f"].oldest == 1001
 
 
 def test_the_age_of_what_is_gone_is_forgotten(place: Place, store: ClaimableStore) -> None:

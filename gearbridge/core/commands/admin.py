@@ -56,6 +56,7 @@ class AdminCommands:
             b"workers": self._workers,
             b"show": self._show,
             b"nodes": self._nodes,
+            b"counted": self._counted,
             b"cancel": self._cancel,
             b"create": self._create,
             b"drop": self._drop,
@@ -126,6 +127,11 @@ class AdminCommands:
             for node in self._lifecycle.nodes
         ]
         return "".join(lines).encode() + END
+
+    def _counted(self, _words: Words) -> bytes:
+        # gearmand has no job table. Seconds for which changes of other sessions may be missing in the counts of it.
+        since = self._lifecycle.counted_since
+        return b"OK -\n" if since is None else b"OK %.1f\n" % max(0.0, self._queue.now - since)
 
     def _show(self, words: Words) -> bytes:
         what = [word.lower() for word in words[1:]]

@@ -28,6 +28,8 @@ NO_SUCH_JOB_FOR_DATA = error(b"JOB_NOT_FOUND", b"Job does not exist on server")
 NO_SUCH_JOB_FOR_EXCEPTION = error(b"JOB_NOT_FOUND", b"An exception was received for a job that does not exist")
 #: The error of a job that failed without a reason from its worker.
 FAILED = "the worker said that the job failed"
+#: Bytes of a warning that are kept, for it may be the reason of a failure.
+_MOST_WARNING = 10_000
 
 
 class WorkReports:
@@ -61,6 +63,7 @@ class WorkReports:
 
     def _forwarder(self, command: int) -> Handler:
         is_result = command == commands.WORK_DATA
+        is_warning = command == commands.WORK_WARNING
 
         def forward(peer: Peer, args: Sequence[bytes]) -> None:
             job = peer.jobs.get(args[0])
@@ -70,6 +73,8 @@ class WorkReports:
                 return
             if is_result and isinstance(job, EnqueuedJob):
                 job.add_data(args[1])
+            if is_warning:
+                peer.warned = (job.handle, args[1][:_MOST_WARNING])
             send_to_clients(job, response(command, *args))
 
         return forward
@@ -89,7 +94,9 @@ class WorkReports:
         handle = args[0].rstrip(b"\0")
         job = peer.jobs.get(handle)
         if job is not None:
-            self._lifecycle.fail(job, FAILED)
+            # WORK_FAIL carries no reason: a warning of this job is taken for it.
+            reason = peer.warned[1] if peer.warned[0] == handle else b""
+            self._lifecycle.fail(job, reason.decode("utf-8", "backslashreplace") or FAILED)
         elif handle == peer.excepted:
             # Perl and PHP workers send WORK_EXCEPTION and then WORK_FAIL: the first has ended the job already.
             peer.excepted = b""

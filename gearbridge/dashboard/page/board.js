@@ -34,11 +34,11 @@ function functionRow() {
   const row = document.createElement("tr");
   row.append(
     cell("Function", "", "rowheader"),
-    withLine("Waiting"),
+    withLine("Waiting · 2 min"),
     cell("Oldest", "number"),
     cell("Running", "number"),
     cell("Workers", "number"),
-    withLine("Done"),
+    withLine("Done · 2 min"),
     cell("Failed", "number"),
   );
   return row;

@@ -66,7 +66,7 @@ export function countedAgo({ counted }) {
 
 /** The line below the figures: `parts`, and how the store is. */
 export function showStore(store, parts) {
-  if (store?.trouble) parts.push(`which cannot be reached: ${store.trouble}`);
+  if (store?.trouble) parts.push(`which ${store.full ? "is full" : "cannot be reached"}: ${store.trouble}`);
   else if (store?.groups) {
     parts.push(`${count(store.groups)} commits, of ${perSecond(store.mean_group)} operations and ${span(store.mean_seconds)} on average`);
   }

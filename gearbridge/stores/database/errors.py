@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _LOCKED = {"55P03", 1205}
 #: A deadlock, or what a serializable transaction meets instead; MySQL has one number for both.
 _DEADLOCKED = {"40P01", "40001", 1213}
+#: No room on the disk: PostgreSQL's SQLSTATE, MySQL's numbers (disk, table, undo records), SQLite's name.
+_FULL = {"53100", 1021, 1114, 1713, "SQLITE_FULL"}
 #: A schema, a table or another object that is there already; a row of PostgreSQL's own catalogues that is.
 _MADE = {"42P06", "42P07", "42710", "23505"}
 
@@ -42,6 +44,11 @@ def is_taken(error: Exception) -> bool:
 def is_locked(error: Exception) -> bool:
     """Return whether the wait for a lock timed out."""
     return not _LOCKED.isdisjoint(_codes(error))
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether the database has no room on its disk."""
+    return not _FULL.isdisjoint(_codes(error)) or getattr(error, "sqlite_errorname", None) in _FULL
 
 
 def advice(error: Exception) -> str:

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gearbridge.errors import StoreError, StoreLocked, StoreUnavailable
+from gearbridge.errors import StoreError, StoreFull, StoreLocked, StoreUnavailable
 
-from .errors import TAKEN, discard, is_locked, is_taken, reason
+from .errors import TAKEN, discard, is_full, is_locked, is_taken, reason
 from .redaction import redacted
 from .watchdog import Watchdog
 
@@ -150,6 +150,8 @@ class ConnectedStore:
                 raise StoreUnavailable(reason(error)) from error
             if is_locked(cause):
                 raise StoreLocked(reason(error)) from error
+            if is_full(cause):
+                raise StoreFull(reason(error)) from error
             raise StoreError(TAKEN if is_taken(cause) else reason(error)) from error
 
     def _outlasting(self, call: Callable[[], _T]) -> _T:

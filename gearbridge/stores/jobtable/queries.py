@@ -1,7 +1,12 @@
-"""The job table's plain statements, and writing a group with them: SQLAlchemy's own, for any database it speaks to."""
+"""The job table's plain statements, and writing a group or a trial with them.
+
+They are SQLAlchemy's own, for any database that it speaks to.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, text
@@ -31,6 +36,11 @@ REPLAY = (
 CLAIM_AHEAD = 15
 #: How many rows are fetched at a time in a claim: SQLite takes so many parameters.
 CLAIM_ROWS = 1000
+
+#: Bytes of the payload of a trial, at least.
+LEAST_TRIAL = 65_536
+#: Pages that SQLite keeps in memory during a trial: it writes all others to the disk before the transaction ends.
+_FEW_PAGES = 8
 
 
 class Waiting(NamedTuple):
@@ -124,3 +134,35 @@ def _insert(connection: Connection, state: int, puts: Mapping[str, Row]) -> None
     missing = [dict(zip(COLUMNS, row, strict=True)) for handle, row in puts.items() if handle not in present]
     if missing:
         connection.execute(job.insert().values(state=state), missing)
+
+
+def try_room(connection: Connection, size: int = LEAST_TRIAL) -> None:
+    """Write a row with a payload of `size` bytes and roll it back; raises what the driver raises, see `is_full`."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        pages = connection.exec_driver_sql("PRAGMA cache_size").scalar()
+        connection.rollback()
+        connection.exec_driver_sql(f"PRAGMA cache_size = {_FEW_PAGES}")
+        connection.rollback()
+    try:
+        with connection.begin() as transaction:
+            connection.execute(job.insert().values(_row(size)))
+            transaction.rollback()
+    finally:
+        if is_sqlite:
+            connection.exec_driver_sql(f"PRAGMA cache_size = {pages}")
+            connection.rollback()
+
+
+def _row(size: int) -> dict[str, object]:
+    return {
+        "handle": f"trial:{secrets.token_hex(16)}",
+        "function": "",
+        "unique_key": "",
+        "priority": 0,
+        "payload": os.urandom(size),  # which no database makes smaller
+        "due": 0,
+        "attempts": 0,
+        "reducer": "",
+        "state": KEPT,
+    }

@@ -39,6 +39,7 @@ from .queries import (
     REPLAY,
     REPLAY_ROWS,
     Waiting,
+    try_room,
     waiting,
     write,
 )
@@ -161,10 +162,8 @@ class TableStore(ConnectedStore):
 
     def functions(self) -> list[bytes]:
         """The functions of which a row waits."""
-        with self._as_store_errors(), self._watched():
-            connection = self._connected()
-            with connection.begin():
-                return [from_text(name) for name in sorted(self._functions(connection))]
+        with self._as_store_errors(), self._watched(), (connection := self._connected()).begin():
+            return [from_text(name) for name in sorted(self._functions(connection))]
 
     def backlog(self) -> list[Backlog]:
         """Count the waiting jobs that came over a socket, by a walk over all that wait."""
@@ -174,31 +173,30 @@ class TableStore(ConnectedStore):
 
     def count_waiting(self, *, again: bool) -> RowsWaiting:
         """Count a slice of what waits, in the order of ids."""
-        with self._as_store_errors(), self._watched():
-            connection = self._connected()
-            with connection.begin():
-                return self._held.count_waiting(connection, int(self._clock.now()), again=again)
+        with self._as_store_errors(), self._watched(), (connection := self._connected()).begin():
+            return self._held.count_waiting(connection, int(self._clock.now()), again=again)
 
     def find(self, handles: Sequence[bytes]) -> dict[bytes, WaitingJob]:
         """Those that wait, looked for by handle."""
         found: dict[bytes, WaitingJob] = {}
         # What is no handle at all may be anything, and is no text.
         names = [handle.decode() for handle in handles if handle.isascii() and b"\0" not in handle]
-        with self._as_store_errors(), self._watched():
-            connection = self._connected()
-            with connection.begin():
-                for start in range(0, len(names), CLAIM_ROWS):
-                    rows = connection.execute(self.finding, {"handles": names[start : start + CLAIM_ROWS]})
-                    for handle, name, priority, due, *more in rows:
-                        found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due, *more)
+        with self._as_store_errors(), self._watched(), (connection := self._connected()).begin():
+            for start in range(0, len(names), CLAIM_ROWS):
+                rows = connection.execute(self.finding, {"handles": names[start : start + CLAIM_ROWS]})
+                for handle, name, priority, due, *more in rows:
+                    found[handle.encode()] = WaitingJob(handle.encode(), from_text(name), priority, due, *more)
         return found
+
+    def try_room(self, size: int) -> None:
+        """Write a row with a payload of this size, and roll it back."""
+        with self._as_store_errors(), self._watched():
+            try_room(self._connected(), size)
 
     def life(self) -> bytes:
         """Return the life of the database, drawn anew where this is another system than it was drawn for."""
-        with self._as_store_errors(), self._watched():
-            connection = self._connected()
-            with connection.begin():
-                return life_in(connection, self._system(connection))
+        with self._as_store_errors(), self._watched(), (connection := self._connected()).begin():
+            return life_in(connection, self._system(connection))
 
     def wakeup(self) -> Wakeup:
         """Most databases cannot ring."""

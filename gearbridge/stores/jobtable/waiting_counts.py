@@ -12,6 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, case, func, select
@@ -19,10 +20,10 @@ from sqlalchemy import bindparam, case, func, select
 from gearbridge.records import ENQUEUED, RowsWaiting, WaitingRows
 
 from .names import from_text
-from .schema import WAITING, job
+from .schema import WAITING, job, node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
@@ -38,8 +39,12 @@ _LAST = select(func.max(job.c.id))
 _by_sql = case(((job.c.handle >= ENQUEUED.decode()) & (job.c.handle < "S;"), 1), else_=0).label("by_sql")
 #: 0: to be run at once; 1: later, and the time has come; 2: later.
 _when = case((job.c.due == 0, 0), (job.c.due <= bindparam("now"), 1), else_=2).label("when_due")
+#: Of a row that no node has, when SQL enqueued it, or the id of one that came over a socket, whose time is not kept.
+#: Those that a node has are counted, for they are not done, but do not wait.
+_is_free = job.c.owner.not_in(select(node.c.epoch))
+_free_since = case((_is_free & (_by_sql == 1), job.c.enqueued), (_is_free, job.c.id))
 _SLICE = (
-    select(job.c.function, job.c.priority, _by_sql, _when, func.count(), func.min(job.c.enqueued))
+    select(job.c.function, job.c.priority, _by_sql, _when, func.count(), func.min(_free_since))
     .where(_after, job.c.id <= bindparam("last"), job.c.state == WAITING)
     .group_by(job.c.function, job.c.priority, _by_sql, _when)
     .with_hint(job, "FORCE INDEX (PRIMARY)", "mysql")
@@ -47,9 +52,11 @@ _SLICE = (
 )
 
 _LATER = 3
-#: Where the counts of what came over a socket begin, and the times of the oldest that SQL enqueued.
-_SPILLED, _OLDEST = 4, 8
-_SIZE = 11
+#: Where the counts of what came over a socket begin, the times of the oldest that SQL enqueued, the ids of the others.
+_SPILLED, _OLDEST, _OLDEST_IDS = 4, 8, 11
+_SIZE = 14
+#: Moments that are remembered, to know how old an id is.
+_MOMENTS = 1000
 
 
 def _position(priority: int, *, by_sql: bool, is_later: int) -> int:
@@ -66,6 +73,11 @@ class ClaimedRow(NamedTuple):
     due: int
     enqueued: int | None
     by_sql: bool
+
+    @property
+    def age(self) -> int | None:
+        """What `_free_since` is of this row."""
+        return self.enqueued if self.by_sql else self.row
 
 
 class _Counts:
@@ -92,7 +104,7 @@ class _Counts:
         """Count a row again."""
         counts = self._counts_of(claimed.function)
         if counts is not None:
-            _add(counts, position, 1, claimed.enqueued)
+            _add(counts, position, 1, claimed.age)
 
     def _counts_of(self, function: bytes) -> list[int] | None:
         counts = self.functions.get(function)
@@ -110,16 +122,21 @@ class _Counts:
             position = _position(claimed.priority, by_sql=claimed.by_sql, is_later=False)
         if counts[position]:
             counts[position] -= 1
-            if position < _LATER and claimed.enqueued is not None:
-                oldest = _OLDEST + position
-                counts[oldest] = max(counts[oldest], claimed.enqueued) if counts[position] else 0
+            oldest = _oldest(position)
+            if oldest is not None and claimed.age is not None:
+                waits = counts[position] and counts[oldest]  # else all others are other nodes'
+                counts[oldest] = max(counts[oldest], claimed.age) if waits else 0
 
-    def rows_of(self, function: bytes) -> WaitingRows:
-        """Return the counts of a function."""
+    def rows_of(self, function: bytes, moment_of: Callable[[int], int]) -> WaitingRows:
+        """Return the counts of a function. `moment_of` says when an id was new."""
         counts = self.functions.get(function)
         if counts is None:
             return WaitingRows(function, (0, 0, 0, 0), (0, 0, 0, 0), None)
-        times = [time for count, time in zip(counts[:_LATER], counts[_OLDEST:], strict=True) if count and time]
+        times = [
+            time for count, time in zip(counts[:_LATER], counts[_OLDEST:_OLDEST_IDS], strict=True) if count and time
+        ]
+        ids = zip(counts[_SPILLED : _SPILLED + _LATER], counts[_OLDEST_IDS:], strict=True)
+        times += [moment_of(row) for count, row in ids if count and row]
         high, normal, low, later, *spilled = counts[:_OLDEST]
         return WaitingRows(
             function,
@@ -131,9 +148,16 @@ class _Counts:
 
 def _add(counts: list[int], position: int, count: int, oldest: int | None) -> None:
     counts[position] += count
-    if oldest is not None and position < _LATER:
-        before = counts[_OLDEST + position]
-        counts[_OLDEST + position] = min(before or oldest, oldest)
+    slot = _oldest(position)
+    if oldest is not None and slot is not None:
+        counts[slot] = min(counts[slot] or oldest, oldest)
+
+
+def _oldest(position: int) -> int | None:
+    """Return where the age of the oldest of these rows is; None for those that are due later."""
+    if position % _SPILLED == _LATER:
+        return None
+    return _OLDEST + position if position < _SPILLED else _OLDEST_IDS + position - _SPILLED
 
 
 class WaitingCounts:
@@ -147,6 +171,7 @@ class WaitingCounts:
         self.claims: list[ClaimedRow] = []
         self._rows = _FIRST  # of a slice
         self._is_whole = False  # all was counted once
+        self._new: list[tuple[int, int]] = []  # the last id, and when it was seen to be that
 
     def count(self, connection: Connection, claimed: Iterable[ClaimedRow], now: int, *, again: bool) -> RowsWaiting:
         """Count one slice: of a pass over all rows, begun where there is none, or else of what is new."""
@@ -161,11 +186,24 @@ class WaitingCounts:
             self._is_whole = True
             self._shown, self._pass = counts, None
             self._changed.clear()
-            return RowsWaiting([counts.rows_of(name) for name in counts.functions], True, False)
+            return RowsWaiting([counts.rows_of(name, self._moment_of) for name in counts.functions], True, False)
         if counts is self._pass or not is_last:
             return RowsWaiting([], False, True)
         changed, self._changed = self._changed, set()
-        return RowsWaiting([counts.rows_of(name) for name in changed], False, False)
+        return RowsWaiting([counts.rows_of(name, self._moment_of) for name in changed], False, False)
+
+    def _moment_of(self, row: int) -> int:
+        """Return when a row of this id was there, in seconds since 1970; for one from before the start, that."""
+        return self._new[min(bisect_left(self._new, (row, 0)), len(self._new) - 1)][1]
+
+    def _note_moment(self, last: int, now: int) -> None:
+        if self._new and last <= self._new[-1][0]:
+            return
+        if self._new and now <= self._new[-1][1]:
+            self._new.pop()
+        self._new.append((last, now))
+        if len(self._new) > _MOMENTS:  # older ones less exactly
+            self._new[: _MOMENTS // 2] = self._new[: _MOMENTS // 2 : 2]
 
     def _count_claims(self) -> None:
         claims, self.claims = self.claims, []
@@ -200,6 +238,7 @@ class WaitingCounts:
             if counts is self._shown and function is not None:
                 self._changed.add(function)
         counts.last = last
+        self._note_moment(last, now)
         for one in claimed:
             if after < one.row <= last:
                 counts.remove(one)
