@@ -80,9 +80,8 @@
 \i gearbridge/_cancel.sql
 \i gearbridge/gman_cancel.sql
 \i gearbridge/_retry.sql
-\i gearbridge/gman_retry.sql
 \i gearbridge/_retry_with.sql
-\i gearbridge/gman_retry_with.sql
+\i gearbridge/gman_retry.sql
 \i gearbridge/_failed_matching.sql
 \i gearbridge/_failed.sql
 \i gearbridge/gman_failed.sql

@@ -10,6 +10,9 @@ from tests.fixtures.processes import wait_until
 from .load import Load
 from .wire_client import WireClient
 
+#: Seconds for a killed database to recover: as long as submitters wait.
+PATIENCE_AFTER_KILL = 120.0
+
 
 class Mortal(Protocol):
     """What keeps jobs, and what the test may kill."""
@@ -45,6 +48,7 @@ def outage_under_load(database: Mortal, port: int, name: str) -> dict[str, str]:
     database.start()
     wait_until(
         lambda: all(len(load.acknowledged) > count for load, count in zip(loads, silent, strict=True)),
+        timeout=PATIENCE_AFTER_KILL,
         what="acknowledgements to go on",
     )
     acknowledged: dict[str, str] = {}

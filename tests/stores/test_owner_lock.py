@@ -75,6 +75,22 @@ def test_a_second_server_is_refused_with_the_session_of_the_first(place: Place) 
     first.close()
 
 
+def test_a_start_waits_for_the_session_of_a_server_that_has_just_stopped(place: Place) -> None:
+    first = _opened(place.url)
+    second: Any = store_for(place.url)
+    try_lock = second._try_lock
+
+    def try_once(connection: Any) -> str | None:
+        holder: str | None = try_lock(connection)
+        second._try_lock = try_lock
+        first.close()
+        return holder
+
+    second._try_lock = try_once
+    second.open()
+    second.close()
+
+
 def _end_session(place: Place, store: Any) -> None:
     number = store._session(store._at_hand()).number
     place.run(f"SELECT pg_terminate_backend({number})" if place.kind == "postgresql" else f"KILL {number}")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _THERE = select(job.c.handle).where(job.c.handle.in_(bindparam("handles", expanding=True)))
 #: Seconds between two attempts to take the lock.
 _PAUSE = 0.1
+#: Seconds at a start for the session of a server that has just stopped to end.
+_LEAVING = 2.0
 
 
 class LockedTableStore(SinglePutTableStore):
@@ -106,7 +108,10 @@ class LockedTableStore(SinglePutTableStore):
             time.sleep(_PAUSE)
 
     def _take(self, connection: Connection) -> None:
-        self._demand(self._try_lock(connection))
+        deadline = time.monotonic() + _LEAVING
+        while (holder := self._try_lock(connection)) is not None and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        self._demand(holder)
         self._set_up(connection)
         demand_no_nodes(connection)  # now: in a cluster only a host that has caught up sees all of them
 
