@@ -24,7 +24,7 @@ from gearbridge.version import __version__
 from .answers import MOST_ROWS, number, page, store_told
 from .cached_monitor import PAUSE, SORTS, CachedMonitor
 from .monitor import Submission
-from .text import octets, shown
+from .text import octets, payload_in, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,11 +225,7 @@ def _submission(body: bytes) -> tuple[Submission, bool, float]:
         function = octets(told["function"])
         if not function:
             raise ValueError("function is empty")
-        payload = (
-            base64.b64decode(told["payload_base64"], validate=True)
-            if "payload_base64" in told
-            else octets(told.get("payload", ""))
-        )
+        payload = payload_in({"payload": "", **told})
         priority = PRIORITIES.index(told.get("priority", "normal"))
         due, background = int(told.get("due", 0)), told.get("background", True)
         if due and (not background or priority != 1):

@@ -25,7 +25,7 @@ from gearbridge.stores.interface import TransactingStore
 from gearbridge.traceparent import split_trace
 
 from .answers import MOST_ROWS, number
-from .text import octets, shown
+from .text import octets, payload_in, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -143,20 +143,20 @@ def _handle(request: Request) -> str:
 
 def _query(request: Request) -> FailedQuery:
     """The search that the query's parameters describe; a name that is not known could be a mistake, and match all."""
-    told = request.query_params
-    unknown = told.keys() - _PARAMETERS
+    given = request.query_params
+    unknown = given.keys() - _PARAMETERS
     if unknown:
         raise HTTPException(400, f"unknown: {', '.join(sorted(unknown))}")
     function, unique_key, payload = (
-        octets(told[name]) if told.get(name) else None for name in ("function", "unique_key", "payload")
+        octets(given[name]) if given.get(name) else None for name in ("function", "unique_key", "payload")
     )
-    if any(b"\0" in name for name in (function or b"", unique_key or b"")) or "\0" in told.get("error", ""):
+    if any(b"\0" in name for name in (function or b"", unique_key or b"")) or "\0" in given.get("error", ""):
         raise HTTPException(400, "names and errors have no NUL")
-    after = told.get("after", "")
+    after = given.get("after", "")
     if not after.isascii() or "\0" in after:
         raise HTTPException(400, "after is a handle")
-    since, until = (_seconds(told.get(name, ""), name) for name in ("since", "until"))
-    return FailedQuery(function, unique_key, told.get("error") or None, payload, since, until, after or None)
+    since, until = (_seconds(given.get(name, ""), name) for name in ("since", "until"))
+    return FailedQuery(function, unique_key, given.get("error") or None, payload, since, until, after or None)
 
 
 def _seconds(text: str, name: str) -> int | None:
@@ -170,12 +170,10 @@ def _payload(body: bytes) -> bytes | None:
     if not body:
         return None
     try:
-        told = json.loads(body)
-        if not isinstance(told, dict) or len(told) != 1:
+        given = json.loads(body)
+        if not isinstance(given, dict) or len(given) != 1:
             raise TypeError("an object with payload or payload_base64 is expected")
-        if "payload_base64" in told:
-            return base64.b64decode(told["payload_base64"], validate=True)
-        return octets(told["payload"])
+        return payload_in(given)
     except KeyError as error:
         raise HTTPException(400, f"{error.args[0]} is missing") from error
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
