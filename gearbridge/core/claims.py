@@ -80,21 +80,24 @@ def _room(function: Function) -> int:
     return 0
 
 
-def makes_room(state: State, function: Function, priority: int, bytes_before: int) -> bool:
-    """Return whether the end of a claimed job of this priority was the one that makes room for more.
+def leave_claimed(state: State, function: Function, priority: int, bytes_before: int) -> None:
+    """Note that a claimed job of this priority has left, and ask for more where that made room.
 
-    `bytes_before` is what claimed jobs had before it ended.
+    `bytes_before` is what claimed jobs had before it left.
     """
+    if function.pace is not None:
+        function.pace.ended()
     half = state.settings.window_bytes // 2
     if half and bytes_before > half:
-        return state.queue.claimed_bytes <= half or not any(function.claimed)
+        if state.queue.claimed_bytes <= half or not any(function.claimed):
+            state.signals.wants_claim = True
+        return
     again = _window(function) // 2
     held = 0
     for rank, claimed in enumerate(function.claimed):
         held += claimed
         if held == again and rank >= priority:
-            return True
-    return False
+            state.signals.wants_claim = True
 
 
 def add_claimed(state: State, jobs: Iterable[ClaimedJob]) -> None:

@@ -13,7 +13,7 @@ from gearbridge.wire import commands
 from gearbridge.wire.packets import response
 
 from .abilities import unregister
-from .claims import makes_room
+from .claims import leave_claimed
 from .enqueued import EnqueuedJob
 from .jobs import QUEUED, ReclaimedJob, line_of
 from .ownership import release, release_job
@@ -71,15 +71,11 @@ class JobLifecycle(State):
         if job.background and job.unique_key:
             self.finished.remember(job)
         if job.claimed:
-            function = self.queue.functions[job.function]
-            if function.pace is not None:
-                function.pace.ended()
-            if makes_room(self, function, job.priority, claimed_bytes):
-                self.signals.wants_claim = True
+            leave_claimed(self, self.queue.functions[job.function], job.priority, claimed_bytes)
 
     def fail(self, job: Job, error: str) -> None:
         """End the job and send its clients WORK_FAIL. It may be retried later, by a rule or as SQL has asked for."""
-        if self.settings.retry_rules and self.retries(job, error):
+        if self.retries(job, error):
             return
         self.send_failed(job)
         self.finish(job, self.failed_attempt(job, error))
@@ -87,11 +83,7 @@ class JobLifecycle(State):
     def failed_attempt(self, job: Job, error: str) -> Operation | None:
         """Count and remember a failed attempt; return the store's operation, None for one that forgets the job."""
         function = self.queue.functions[job.function]
-        ending: Operation | None = None
-        if isinstance(job, EnqueuedJob):
-            ending = job.failed(error)
-        elif self.settings.retry_rules:
-            ending = kept_as_failed(self, job, error)
+        ending = job.failed(error) if isinstance(job, EnqueuedJob) else kept_as_failed(self, job, error)
         if isinstance(ending, Retry):
             function.put_back += 1
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gearbridge.backoff import pause_before
 from gearbridge.records import Failed, Retry
 
-from .claims import makes_room
+from .claims import leave_claimed
 from .retry_limits import limit_by_rule
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def wait_in_table(state: State, job: ReclaimedJob, error: str) -> None:
     job.due = 1  # counted among those that are due later; the row has the time
     queue.give_back(job)
     function.lost += 1
-    if function.pace is not None:
-        function.pace.ended()
-    if makes_room(state, function, job.priority, claimed_bytes):
-        state.signals.wants_claim = True
+    leave_claimed(state, function, job.priority, claimed_bytes)
 
 
 def kept_as_failed(state: State, job: Job, error: str) -> Failed | None:

@@ -114,7 +114,7 @@ class WorkReports:
             return
         peer.excepted = handle
         error = args[1].decode("utf-8", "backslashreplace")
-        if self._lifecycle.settings.retry_rules and self._lifecycle.retries(job, error):
+        if self._lifecycle.retries(job, error):
             return
         # gearmand ends the WORK_FAIL that it makes of an exception with a NUL, and three Python clients die of it.
         for client in job.clients or ():
